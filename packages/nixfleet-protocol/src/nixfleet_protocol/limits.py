@@ -1,0 +1,73 @@
+"""Every bound on what a peer may send, with its reason. No other file holds such a number."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Frames and batches
+FRAME_MAX = 1 * MIB
+"""Bytes of one WebSocket message. Above it the connection is closed with 1009. Ten times the largest honest batch
+(BATCH_BYTES), and small enough that 200 hostile agents can't fill a server's memory."""
+BATCH_MESSAGES = 200
+"""Messages in one frame as we send them: enough to carry 1,000 lines a second in five frames."""
+BATCH_MESSAGES_MAX = 1000
+"""Messages in one frame as we accept them."""
+BATCH_BYTES = 64 * KIB
+"""Encoded bytes after which a batch is sent: one TLS record's worth times four, keeps the agent's buffers small."""
+
+# Output
+LINE_MAX = 16 * KIB
+"""Bytes of one output record. A longer line is split over records marked `partial`. JSON escapes at most six-fold, so
+a record stays under a tenth of FRAME_MAX."""
+WINDOW_LINES = 1000
+"""Unacknowledged output records an agent keeps in flight over all runs; the rest waits on its disk. At the server's
+50 ms group commit this allows 20,000 lines a second."""
+WINDOW_BYTES = 1 * MIB
+"""Bytes of output in flight, for long lines."""
+LOG_MAX_DEFAULT = 256 * MIB
+"""Bytes of output kept for a run (`NIXFLEET_LOG_MAX`); beyond it one marker counts what was dropped."""
+
+# Counts inside messages
+RUNS_MAX = 256
+"""Unfinished or undelivered runs an agent lists in `register`."""
+HOSTS_MAX = 2000
+"""Hosts in a snapshot: ten times the largest fleet we design for."""
+SNAPSHOT_RUNS_MAX = 2000
+"""Runs in a snapshot: those under way and the last of each host."""
+NAMES_MAX = 64
+"""Capabilities, commands, and similar short lists."""
+FAILURES_MAX = 64
+"""Failed tests detailed in one report; the rest is only counted."""
+SUBSCRIPTIONS_MAX = 32
+"""Runs one browser connection may follow at once."""
+
+# Texts, in characters
+HOSTNAME_MAX = 63
+"""RFC 1123 label."""
+WORD_MAX = 64
+"""Versions, platform names, commands, phases."""
+PATH_MAX = 1024
+TEXT_MAX = 1024
+"""One-line messages meant for a person."""
+FAILURE_OUTPUT_MAX = 4 * KIB
+"""The tail of a failed test's output inside its report (the whole is in the log)."""
+PASSWORD_MAX = 1024
+"""Characters of a password before hashing, so that a megabyte can't be hashed for a stranger."""
+
+# Time, in seconds
+REGISTER_TIMEOUT = 10.0
+"""From WebSocket upgrade to `register`."""
+PING_INTERVAL = 15.0
+"""The server pings each agent this often, so that silence means something."""
+SILENCE_MAX = 45.0
+"""Nothing received for this long: the connection is dead (three pings missed)."""
+INTERVAL_DEFAULT = 30.0
+"""Heartbeats (FR-1.2)."""
+INTERVAL_MIN, INTERVAL_MAX = 0.1, 3600.0
+TIMEOUT_MAX = 7 * 24 * 3600.0
+"""The longest time-out one may ask for a command."""
+BACKOFF_MIN, BACKOFF_MAX = 1.0, 60.0
+"""Reconnect: full jitter below an exponential ceiling (FR-1.8)."""
+
+# Numbers
+SEQ_MAX = 2**53 - 1
+"""Sequence numbers, byte counts and milliseconds stay exact in JavaScript."""

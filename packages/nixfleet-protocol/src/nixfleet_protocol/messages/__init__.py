@@ -1,0 +1,63 @@
+"""Every message of the protocol, each defined once. See docs/protocol.md for the generated tables."""
+
+from nixfleet_protocol.messages.agent import (
+    Ack,
+    CommandMessage,
+    Goodbye,
+    Heartbeat,
+    Output,
+    Ping,
+    Pong,
+    Progress,
+    Register,
+    Registered,
+    Status,
+)
+from nixfleet_protocol.messages.parts import (
+    Facts,
+    HeldRun,
+    KnownRun,
+    Metrics,
+    Options,
+    ProgressState,
+    RunView,
+    TestFailure,
+    TestReport,
+)
+from nixfleet_protocol.messages.registry import (
+    AGENT_TO_SERVER,
+    BROWSER_TO_SERVER,
+    DIRECTIONS,
+    SERVER_TO_AGENT,
+    SERVER_TO_BROWSER,
+    name_of,
+)
+
+__all__ = [
+    "AGENT_TO_SERVER",
+    "BROWSER_TO_SERVER",
+    "DIRECTIONS",
+    "SERVER_TO_AGENT",
+    "SERVER_TO_BROWSER",
+    "Ack",
+    "CommandMessage",
+    "Facts",
+    "Goodbye",
+    "Heartbeat",
+    "HeldRun",
+    "KnownRun",
+    "Metrics",
+    "Options",
+    "Output",
+    "Ping",
+    "Pong",
+    "Progress",
+    "ProgressState",
+    "Register",
+    "Registered",
+    "RunView",
+    "Status",
+    "TestFailure",
+    "TestReport",
+    "name_of",
+]

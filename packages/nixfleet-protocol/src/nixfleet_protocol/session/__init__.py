@@ -1,0 +1,1 @@
+"""What may be sent and received when, on one connection: both ends, without sockets, clocks or files."""
