@@ -1,0 +1,28 @@
+"""Rules for the whole suite: what a missing program means, and that CI skips nothing."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.prepare import PROGRAMS
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*programs): skipped, with the reason, where a program is not on PATH")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in item.iter_markers("needs"):
+            for program in mark.args:
+                assert program in PROGRAMS, f"tests/prepare.py doesn't know how to install {program}"
+                if shutil.which(program) is None:
+                    item.add_marker(pytest.mark.skip(reason=f"{program} is not on PATH"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("CI: a skipped test is a failed run", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,54 @@
+"""Installs the system programs that tests need when run as root on Debian; elsewhere it says which are missing.
+
+`hatch run test` and `test-all` call it first. Tests whose program is missing are skipped with the reason, and with
+CI set in the environment a skip fails the run.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAMS = {
+    "git": "git",
+    "strace": "strace",
+    "nix": "nix-bin",
+    "node": "nodejs",
+    "chromium": "chromium",
+    "openssl": "openssl",
+}
+"""Program on PATH → Debian package."""
+FONTS = Path("/usr/share/fonts/truetype/dejavu"), "fonts-dejavu-core"
+
+
+def missing() -> dict[str, str]:
+    """Programs that are not on PATH, with their Debian package."""
+    return {program: package for program, package in PROGRAMS.items() if shutil.which(program) is None}
+
+
+def main() -> int:
+    absent = missing()
+    packages = list(absent.values())
+    if "chromium" in absent and not FONTS[0].exists():
+        packages.append(FONTS[1])
+    if not packages:
+        return 0
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        print(f"tests.prepare: not on PATH, their tests are skipped: {', '.join(absent)}", file=sys.stderr)
+        return 0
+    print(f"tests.prepare: installing {' '.join(packages)}", file=sys.stderr)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for argv in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+        done = subprocess.run(
+            ["apt-get", *argv], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        if done.returncode:
+            sys.stderr.write(done.stdout.decode(errors="replace"))
+            print(f"tests.prepare: apt-get {argv[0]} failed with exit code {done.returncode}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
