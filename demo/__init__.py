@@ -1,0 +1,1 @@
+"""A whole fleet on loopback: a server, three agents and a git repository they are configured from."""

@@ -1,0 +1,74 @@
+"""A TCP proxy that can be cut, to stand between an agent and its server."""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+
+
+class Proxy:
+    """Forwards 127.0.0.1:`port` to a target port. `freeze` holds all bytes back; `sever` resets and refuses."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._open = threading.Event()
+        self._open.set()
+        self._refusing = False
+        self._sockets: set[socket.socket] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def freeze(self, seconds: float) -> None:
+        """Connections stay, but for so long nothing passes."""
+        self._open.clear()
+        time.sleep(seconds)
+        self._open.set()
+
+    def sever(self, seconds: float) -> None:
+        """Every connection breaks and for so long no new one succeeds."""
+        self._refusing = True
+        self._close_all()
+        time.sleep(seconds)
+        self._refusing = False
+
+    def close(self) -> None:
+        self._refusing = True
+        self._listener.close()
+        self._close_all()
+
+    def _close_all(self) -> None:
+        for connection in list(self._sockets):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self._refusing:
+                    client.close()
+                    continue
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    client.close()
+                    continue
+                self._sockets |= {client, server}
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._open.wait()
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        source.close()
+        self._sockets.discard(source)
