@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -171,5 +171,4 @@ class Items(Marker):
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         # The handler's schema is that of the tuple; a length bound is one more key of it.
-        bounded: Any = {**handler(source), "max_length": self.max}
-        return bounded
+        return cast("CoreSchema", {**handler(source), "max_length": self.max})

@@ -5,19 +5,23 @@ One envelope class per message type, joined by a callable discriminator, so that
 dicts refuses dataclasses.
 """
 
+from collections.abc import Hashable
 from dataclasses import make_dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union
+from typing import Annotated, Any, Literal, TypeVar, Union, cast
 
 from pydantic import Discriminator, Tag, TypeAdapter, ValidationError
 
 import nixfleet_protocol.messages.browser  # noqa: F401  (fills the browser tables)
 from nixfleet_protocol import limits
-from nixfleet_protocol.decode import Unknown
+from nixfleet_protocol.decode import Unknown, parse_json
 from nixfleet_protocol.errors import RemoteProtocolError
 from nixfleet_protocol.messages.registry import DIRECTIONS
 
 T = TypeVar("T")
+
+# Constants that pydantic's parser takes where nothing looks at the value (an unknown message or field), against RFC 8259.
+_NOT_JSON = ("NaN", "Infinity")
 
 
 class Validator:
@@ -36,7 +40,7 @@ class Validator:
                 return None
             return value["type"] if value["type"] in known else ""
 
-        self._stranger = stranger
+        self._stranger: Any = stranger
         one: Any = Annotated[Union[tuple(envelopes)], Discriminator(tag)]  # noqa: UP007  (built at run time)
         self._one: TypeAdapter[Any] = TypeAdapter(one)
         self._many: TypeAdapter[list[Any]] = TypeAdapter(list[one])
@@ -46,6 +50,9 @@ class Validator:
 
         Raises RemoteProtocolError, which names the message and field but never quotes the input.
         """
+        if any(word in frame for word in _NOT_JSON):
+            parse_json(frame)
+        envelopes: list[Any]
         try:
             if frame.lstrip()[:1] == "[":
                 envelopes = self._many.validate_json(frame, strict=True)
@@ -71,14 +78,14 @@ def validator(direction: str) -> Validator:
 
 
 @cache
-def _adapter(cls: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+def _adapter(cls: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("Any", cls))
 
 
 def read_json(cls: type[T], raw: str | bytes) -> T:
     """Read the JSON text of one message or API body. Raises RemoteProtocolError naming the field."""
     try:
-        result: T = _adapter(cls).validate_json(raw, strict=True)
+        result: T = _adapter(cast("Hashable", cls)).validate_json(raw, strict=True)
     except ValidationError as error:
         raise remote_error(error) from None
     return result

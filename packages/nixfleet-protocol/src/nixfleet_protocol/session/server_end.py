@@ -9,6 +9,7 @@ connection offers it nothing but `update`.
 import json
 from typing import Any
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.decode import Unknown, parse_json
 from nixfleet_protocol.encode import encode_batches
 from nixfleet_protocol.errors import LocalProtocolError, RemoteProtocolError
@@ -92,6 +93,8 @@ class ServerEnd:
     def _read_one_by_one(self, frame: str, error: RemoteProtocolError) -> list[Any]:
         """One output record with bad content must not cost the batch, nor make the agent resend it for ever."""
         items = parse_json(frame)
+        if isinstance(items, list) and len(items) > limits.BATCH_MESSAGES_MAX:
+            raise error
         out: list[Any] = []
         for item in items if isinstance(items, list) else [items]:
             try:
