@@ -11,8 +11,8 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=F
 _FIELDS: dict[type, tuple[tuple[str, Any], ...]] = {}
 
 
-def to_dict(value: Any) -> dict[str, Any]:
-    """A message or part as plain dicts, lists and scalars, defaults left out."""
+def to_dict(value: Any, *, full: bool = False) -> dict[str, Any]:
+    """A message or part as plain dicts, lists and scalars; defaults left out, unless `full`."""
     cls = type(value)
     table = _FIELDS.get(cls)
     if table is None:
@@ -20,8 +20,8 @@ def to_dict(value: Any) -> dict[str, Any]:
     out = {}
     for name, default in table:
         item = getattr(value, name)
-        if item != default:
-            out[name] = _plain(item)
+        if full or item != default:
+            out[name] = _plain(item, full)
     return out
 
 
@@ -47,11 +47,11 @@ def encode_batches(messages: list[Any]) -> list[str]:
     return frames
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, full: bool) -> Any:
     if is_dataclass(value):
-        return to_dict(value)
+        return to_dict(value, full=full)
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, full) for item in value]
     return value
 
 
