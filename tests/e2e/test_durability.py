@@ -77,7 +77,6 @@ def test_the_runner_makes_the_journal_durable_in_order(traced: dict, steps: list
     run = traced["journal"]
     named = [(name, text.format(run=run, runs=Path(run).parent)) for name, text in steps]
     assert trace.steps_in_order(traced["agent"], named) is None
-    for missing in [step for step in named if step[0] == "sync"]:  # the check sees each one taken out
-        name, text = missing
+    for text in [text for name, text in named if name == "sync"]:  # the check sees each one taken out
         without = [c for c in traced["agent"] if not (c.name in ("fsync", "fdatasync") and text in c.args)]
         assert trace.steps_in_order(without, named) is not None
