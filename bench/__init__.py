@@ -1,0 +1,1 @@
+"""Every figure the documentation quotes is one command: `hatch run bench NAME`."""
