@@ -5,6 +5,7 @@ NixFleetError
 │   ├── LocalProtocolError      we broke the protocol: a bug of ours, fails tests
 │   └── RemoteProtocolError     the peer broke it: costs that connection, never the process
 └── ClientError                 what the scripting client raises
+    ├── Misconfigured           what the client was given can't work: URL, token file, CA file (exit code 2)
     ├── NotConnected            the server can't be reached (exit code 3)
     ├── NotAllowed              the token is missing, wrong, expired or lacks the scope (exit code 4)
     └── Refused                 the server answered with a problem; `code` says which (exit code 1 or 2)
@@ -37,6 +38,10 @@ class RemoteProtocolError(ProtocolError):
 
 class ClientError(NixFleetError):
     """The scripting client could not do what was asked."""
+
+
+class Misconfigured(ClientError):
+    """The client's URL, token or CA file is missing or can't be used; the text says how to set it."""
 
 
 class NotConnected(ClientError):

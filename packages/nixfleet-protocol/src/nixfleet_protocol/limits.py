@@ -7,6 +7,9 @@ MIB = 1024 * KIB
 FRAME_MAX = 1 * MIB
 """Bytes of one WebSocket message. Above it the connection is closed with 1009. Ten times the largest honest batch
 (BATCH_BYTES), and small enough that 200 hostile agents can't fill a server's memory."""
+SNAPSHOT_BYTES_MAX = 32 * MIB
+"""Bytes of one frame that the scripting client accepts: a snapshot of HOSTS_MAX hosts with all their facts. Only the
+operator's own server sends it."""
 BATCH_MESSAGES = 200
 """Messages in one frame as we send them: enough to carry 1,000 lines a second in five frames."""
 BATCH_MESSAGES_MAX = 1000
