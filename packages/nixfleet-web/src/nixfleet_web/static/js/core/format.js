@@ -1,0 +1,51 @@
+/** Numbers and times as words. Times in milliseconds. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** How long ago, in one unit: "now", "12 s ago", "3 min ago", "5 h ago", "9 d ago". @param {number|null} at @param {number} now */
+export function ago(at, now) {
+  if (at === null) return "never";
+  const past = now - at;
+  if (past < 1.5 * SECOND) return "now"; // also for a clock that is a little ahead
+  return `${span(past)} ago`;
+}
+
+/** A length of time in one unit. @param {number} length */
+export function span(length) {
+  if (length < MINUTE) return `${Math.round(length / SECOND)} s`;
+  if (length < HOUR) return `${Math.floor(length / MINUTE)} min`;
+  if (length < DAY) return `${Math.floor(length / HOUR)} h`;
+  return `${Math.floor(length / DAY)} d`;
+}
+
+/** How long something took: "0.4 s", "12.3 s", "3:04 min", "1:02:03 h". @param {number} length */
+export function duration(length) {
+  const seconds = Math.max(0, length) / SECOND;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const pair = (/** @type {number} */ value) => String(value).padStart(2, "0");
+  if (whole < 3600) return `${Math.floor(whole / 60)}:${pair(whole % 60)} min`;
+  return `${Math.floor(whole / 3600)}:${pair(Math.floor(whole / 60) % 60)}:${pair(whole % 60)} h`;
+}
+
+/** Time the run has taken so far, or took; null before it began. @param {import("./types.js").Run} run @param {number} now */
+export function runLength(run, now) {
+  if (run.started_at === null) return null;
+  return Math.max(0, (run.ended_at ?? now) - run.started_at);
+}
+
+/** Time of day, and the date when it isn't today. @param {number} at @param {number} now */
+export function moment(at, now) {
+  const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return time;
+  return `${new Date(at).toLocaleDateString([], { day: "numeric", month: "short" })} ${time}`;
+}
+
+/** @param {string|null|undefined} commit */
+export const shortCommit = (commit) => (commit ? commit.slice(0, 8) : "");
+
+/** @param {number} count @param {string} one @param {string} [many] */
+export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;

@@ -1,0 +1,93 @@
+/** The JSON API: fetch with the CSRF token, and every error as one Refused with words for the operator. */
+
+import * as defaults from "../core/defaults.js";
+
+const BASE = "/api/v1";
+
+/** The server said no, or could not be asked (status 0). */
+export class Refused extends Error {
+  /** @param {{status: number, code: string, title: string, detail: string}} problem */
+  constructor({ status, code, title, detail }) {
+    super(detail || title);
+    this.name = "Refused";
+    this.status = status;
+    this.code = code;
+    this.title = title;
+    this.detail = detail;
+  }
+}
+
+export class Api {
+  #csrf = "";
+  /** @param {typeof fetch} [fetcher] */
+  constructor(fetcher = (...args) => fetch(...args)) {
+    this.fetcher = fetcher;
+  }
+
+  /** Asks who we are; keeps the CSRF token. Raises Refused with status 401 when logged out. */
+  async session() {
+    this.#csrf = (await this.#ask("GET", "/session")).csrf;
+  }
+
+  /** @param {string} password */
+  async login(password) {
+    this.#csrf = (await this.#ask("POST", "/session", { password })).csrf;
+  }
+
+  async logout() {
+    await this.#ask("DELETE", "/session");
+  }
+
+  /** @param {string} hostId @param {string} command @param {object} [options] @returns {Promise<import("../core/types.js").Run>} */
+  async start(hostId, command, options = {}) {
+    return defaults.run(await this.#ask("POST", `/hosts/${encodeURIComponent(hostId)}/runs`, { command, options }));
+  }
+
+  /** @param {string} runId @returns {Promise<import("../core/types.js").Run>} the run that stops it */
+  async stop(runId) {
+    return defaults.run(await this.#ask("POST", `/runs/${encodeURIComponent(runId)}/stop`, {}));
+  }
+
+  /** @param {string} hostId @param {number} [limit] @returns {Promise<import("../core/types.js").Run[]>} newest first */
+  async runs(hostId, limit = 30) {
+    const page = await this.#ask("GET", `/runs?host=${encodeURIComponent(hostId)}&limit=${limit}`);
+    return (page.runs ?? []).map(defaults.run);
+  }
+
+  /** @param {string} runId @returns {Promise<import("../core/types.js").Run>} */
+  async run(runId) {
+    return defaults.run(await this.#ask("GET", `/runs/${encodeURIComponent(runId)}`));
+  }
+
+  /** Whether the server answers at all, within the time. @param {number} timeout milliseconds */
+  async alive(timeout) {
+    try {
+      await this.fetcher("/livez", { cache: "no-store", signal: AbortSignal.timeout(timeout) });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
+  async #ask(method, path, body) {
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "application/json" };
+    if (body) headers["Content-Type"] = "application/json";
+    if (method !== "GET" && this.#csrf) headers["X-CSRF-Token"] = this.#csrf;
+    const init = { method, headers, body: body && JSON.stringify(body), cache: /** @type {const} */ ("no-store") };
+    let response;
+    try {
+      response = await this.fetcher(BASE + path, init);
+    } catch {
+      throw new Refused({ status: 0, code: "no_connection", title: "No connection to the server", detail: "" });
+    }
+    const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
+    if (response.ok) return answer;
+    const title = answer.title || `The server answered with status ${response.status}`;
+    throw new Refused({ status: response.status, code: answer.code ?? "", title, detail: answer.detail ?? "" });
+  }
+}
+
+/** Address of the program's own output, byte for byte. @param {string} runId */
+export const downloadUrl = (runId) => `${BASE}/runs/${encodeURIComponent(runId)}/log?format=raw`;
