@@ -121,9 +121,9 @@ class AsyncClient:
         """Start a command on a host; see `Client.run`."""
         return AsyncRun(self, await self.call(calls.start(host, command, Options(**options))))
 
-    async def runs(self, host: str | None = None, limit: int = 50) -> list[AsyncRun]:
-        """The newest runs first."""
-        return [AsyncRun(self, view) for view in await self._carry_out(calls.runs(host, limit))]
+    async def runs(self, host: str | None = None, limit: int = 50) -> list[RunView]:
+        """The newest runs first; `get_run` makes one that can be followed."""
+        return await self._carry_out(calls.runs(host, limit))
 
     async def get_run(self, run_id: str) -> AsyncRun:
         """The run whose id is, or alone begins with, `run_id`. Raises Refused: `no_such_run`, `ambiguous_run`."""
@@ -179,6 +179,7 @@ class AsyncClient:
                     additional_headers=self.settings.headers,
                     proxy=None if self.settings.local else True,
                     max_size=limits.SNAPSHOT_BYTES_MAX,
+                    close_timeout=1,
                 ) as socket:
                     await socket.send(cursor.subscribe())
                     while not cursor.complete:

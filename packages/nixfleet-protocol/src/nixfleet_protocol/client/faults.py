@@ -14,6 +14,7 @@ BROKEN = (OSError, EOFError, WebSocketException, RemoteProtocolError)
 
 def unreachable(url: str, error: Exception) -> NotConnected:
     """NotConnected with the reason in words, and the mend where there is one."""
+    reason = str(error) or type(error).__name__
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
@@ -21,10 +22,12 @@ def unreachable(url: str, error: Exception) -> NotConnected:
                 f"{url} shows a certificate that is not trusted ({seen.verify_message}): "
                 "set NIXFLEET_CA_FILE or pass --ca-file if it is signed by your own CA"
             )
+        if isinstance(seen, OSError) and seen.strerror:
+            reason = seen.strerror
         seen = seen.__cause__ or seen.__context__
     if isinstance(error, (httpx.TimeoutException, TimeoutError)):
         return NotConnected(f"{url} does not answer in time: is the server up, and the network?")
-    return NotConnected(f"can't reach {url}: {str(error) or type(error).__name__}")
+    return NotConnected(f"can't reach {url}: {reason}")
 
 
 def broken(url: str, error: Exception) -> NixFleetError:

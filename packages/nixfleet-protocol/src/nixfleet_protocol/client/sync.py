@@ -125,9 +125,9 @@ class Client:
         """
         return Run(self, self.call(calls.start(host, command, Options(**options))))
 
-    def runs(self, host: str | None = None, limit: int = 50) -> list[Run]:
-        """The newest runs first."""
-        return [Run(self, view) for view in self._carry_out(calls.runs(host, limit))]
+    def runs(self, host: str | None = None, limit: int = 50) -> list[RunView]:
+        """The newest runs first; `get_run` makes one that can be followed."""
+        return self._carry_out(calls.runs(host, limit))
 
     def get_run(self, run_id: str) -> Run:
         """The run whose id is, or alone begins with, `run_id`. Raises Refused: `no_such_run`, `ambiguous_run`."""
@@ -177,6 +177,7 @@ class Client:
                     additional_headers=self.settings.headers,
                     proxy=None if self.settings.local else True,
                     max_size=limits.SNAPSHOT_BYTES_MAX,
+                    close_timeout=1,
                 ) as socket:
                     socket.send(cursor.subscribe())
                     while not cursor.complete:

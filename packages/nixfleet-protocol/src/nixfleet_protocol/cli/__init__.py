@@ -1,0 +1,22 @@
+"""The operator's command line, `nixfleet`. It is built on `nixfleet_protocol.client` and on nothing else."""
+
+import sys
+from importlib.util import find_spec
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `nixfleet` and return its exit code (see `nixfleet --help`)."""
+    # The package is installed without the client's libraries wherever only an agent runs.
+    if missing := [name for name in ("httpx", "websockets", "pydantic") if find_spec(name) is None]:
+        print(
+            f"nixfleet: {' and '.join(missing)} not installed: pip install 'nixfleet-protocol[client]'",
+            file=sys.stderr,
+        )
+        return 2
+    from nixfleet_protocol.cli.app import main as app
+
+    return app(argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
