@@ -32,7 +32,6 @@ def do(args: Namespace, client: Client, out: Out) -> int:
         return 0
     if not out.json:
         out.say(f"{run.view.host_id} {run.view.command}: started as run {run.id[:ID_SHOWN]}")
-    goes_on = f"run {run.id[:ID_SHOWN]} goes on: `nixfleet logs {run.id[:ID_SHOWN]} --follow` shows it, `nixfleet stop {run.id[:ID_SHOWN]}` ends it"
     try:
         if args.follow:
             printer = LogPrinter(out)
