@@ -52,20 +52,33 @@ def parse_json(frame: str) -> Any:
     return value
 
 
-def read(cls: type, value: Any, path: str = "") -> Any:
+class _Fault(ValueError):
+    """What was expected, and the path of the field it was expected at."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.reason, self.path = reason, path
+
+    def inside(self, name: str) -> "_Fault":
+        return _Fault(self.reason, f"{name}.{self.path}" if self.path else name)
+
+
+def read(cls: type, value: Any) -> Any:
     """Build a dataclass of the messages package from parsed JSON. Raises ValueError naming the field's path."""
     if not isinstance(value, dict):
-        raise ValueError(f"{path or cls.__name__}: expected an object")
+        raise _Fault("expected an object")
     table = _CHECKS.get(cls) or _compile(cls)
     known = {}
     for name, (check, required) in table.items():
         if name in value:
             try:
                 known[name] = check(value[name])
+            except _Fault as fault:
+                raise fault.inside(name) from None
             except ValueError as error:
-                raise ValueError(f"{path}.{name}: {error}" if path else f"{name}: {error}") from None
+                raise _Fault(str(error), name) from None
         elif required:
-            raise ValueError(f"{path}.{name}: missing" if path else f"{name}: missing")
+            raise _Fault("missing", name)
     return cls(**known)
 
 
