@@ -1,0 +1,38 @@
+/** What a host does, or did last: what its row shows of its newest run. Pure. */
+
+import { ago, duration, runLength } from "./format.js";
+import { commandName, runWord } from "./words.js";
+
+/**
+ * @typedef {object} Activity
+ * @property {string} runId
+ * @property {string} tone
+ * @property {string} shape
+ * @property {string} command
+ * @property {string} outcome
+ * @property {string} detail
+ * @property {number|null|undefined} share of the way, 0–1; null while unknown; undefined when nothing goes on
+ */
+
+/** @param {import("./types.js").Host} host @param {number} now by the server's clock @returns {Activity|null} */
+export function activity(host, now) {
+  const run = host.last_run;
+  if (!run) return null;
+  const word = runWord(run);
+  const base = { runId: run.run_id, tone: word.tone, shape: word.shape, command: commandName(run.command) };
+  if (run.state === "ended") {
+    const detail = [ago(run.ended_at, now), run.message].filter(Boolean).join(" · ");
+    return { ...base, outcome: word.label, detail, share: undefined };
+  }
+  const length = runLength(run, now);
+  const time = length === null ? "" : duration(length - (length % 1000)).replace(".0 s", " s");
+  const step = run.progress?.label || run.progress?.phase || "";
+  const outcome = run.state === "running" ? "" : word.label;
+  return { ...base, outcome, detail: [time, step].filter(Boolean).join(" · "), share: share(run.progress) };
+}
+
+/** @param {import("./types.js").Progress|null} progress @returns {number|null} */
+export function share(progress) {
+  if (!progress || progress.total <= 0) return null;
+  return Math.min(1, progress.current / progress.total);
+}

@@ -1,0 +1,92 @@
+/** Entry of the fleet page: makes the parts and ties them together. */
+
+import Alpine from "/static/vendor/alpine-csp/module.esm.min.js";
+import { App } from "./app.js";
+import { announcement } from "./core/run-view.js";
+import { Api } from "./shell/api.js";
+import { Connection } from "./shell/connection.js";
+import { banner, confirm, counts, toasts, topbar } from "./ui/chrome.js";
+import { dock } from "./ui/dock.js";
+import { byId } from "./view/dom.js";
+import { HostList } from "./view/host-list.js";
+import { LogView } from "./view/log-view.js";
+
+const api = new Api();
+const app = new App(api);
+const log = byId("log", LogView);
+const frame = byId("frame", HTMLDivElement);
+const outcome = byId("outcome", HTMLParagraphElement);
+const hosts = new HostList((host, action, button) => void app.act(host, action, button));
+
+/** @type {string|null} */
+let openHost = null;
+/** @type {Set<() => void>} */
+const ticking = new Set();
+const everySecond = (/** @type {() => void} */ listener) => void ticking.add(listener);
+
+const connection = new Connection(
+  {
+    open: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/browser`),
+    later: (callback, delay) => setTimeout(callback, delay),
+    cancel: (timer) => clearTimeout(timer),
+    random: Math.random,
+    now: Date.now,
+    alive: (timeout) => api.alive(timeout),
+  },
+  {
+    onMessages: (messages) => app.receive(messages),
+    onRecords: (_, records) => log.append(records), // one run is followed at a time, the one in the dock
+    onStatus: (status) => app.setStatus(status),
+  },
+);
+
+app.onFleet((fleet, before) => {
+  hosts.update(fleet, app.live, app.now());
+  hosts.mark(openHost);
+  for (const run of fleet.runs.values()) {
+    const known = before.runs.get(run.run_id);
+    if (run.state === "ended" && known && known.state !== "ended") outcome.textContent = announcement(run);
+  }
+});
+app.onStatus(() => {
+  frame.dataset.connection = app.status.state;
+  hosts.update(app.fleet, app.live, app.now());
+  if (app.status.state === "lost") void stillLoggedIn();
+});
+everySecond(() => hosts.tick(app.now()));
+
+/** A socket that is refused doesn't say why; the API does. */
+async function stillLoggedIn() {
+  try {
+    await api.session();
+  } catch (problem) {
+    if (/** @type {any} */ (problem).status === 401) app.fail(problem);
+  }
+}
+
+document.querySelector("[data-skip]")?.addEventListener("click", (event) => {
+  event.preventDefault(); // the address belongs to hosts and runs
+  byId("fleet", HTMLElement).focus();
+});
+
+Alpine.data("topbar", topbar(app));
+Alpine.data("banner", banner(app, () => connection.connect(), everySecond));
+Alpine.data("counts", counts(app));
+Alpine.data("toasts", toasts(app));
+Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
+Alpine.data("dock", dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))));
+
+api.session().then(
+  () => {
+    Alpine.start();
+    connection.connect();
+    setInterval(() => ticking.forEach((listener) => listener()), 1000);
+    setInterval(() => void connection.check(), 15_000);
+    addEventListener("online", () => void connection.check());
+    document.addEventListener("visibilitychange", () => document.hidden || void connection.check());
+  },
+  (problem) => {
+    Alpine.start();
+    app.fail(problem);
+  },
+);

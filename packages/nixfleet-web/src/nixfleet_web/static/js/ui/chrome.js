@@ -1,0 +1,133 @@
+/** What frames the fleet: bar, banner of a lost server, counts, messages, the question before what can hurt. */
+
+import { ACTIONS } from "../core/actions.js";
+import { span } from "../core/format.js";
+import { presenceWord } from "../core/words.js";
+import { applyTheme, recall, remember } from "../shell/preferences.js";
+import { iconUrl } from "../view/dom.js";
+
+const THEMES = [
+  { name: "system", icon: iconUrl("screen"), label: "Theme: as the system" },
+  { name: "light", icon: iconUrl("sun"), label: "Theme: light" },
+  { name: "dark", icon: iconUrl("moon"), label: "Theme: dark" },
+];
+
+/** @type {Record<string, {label: string, tone: string, shape: string, icon: string}>} */
+const LIVE = {
+  connecting: { label: "Connecting", tone: "work", shape: "spin", icon: iconUrl("spin") },
+  live: { label: "Live", tone: "ok", shape: "disc", icon: iconUrl("disc") },
+  lost: { label: "No connection", tone: "warn", shape: "ring", icon: iconUrl("ring") },
+};
+
+/** @typedef {import("../app.js").App} App */
+
+/** @param {App} app */
+export const topbar = (app) => () => ({
+  live: LIVE.connecting,
+  theme: THEMES.find((theme) => theme.name === recall("theme", "system")) ?? THEMES[0],
+  init() {
+    app.onStatus(() => {
+      this.live = LIVE[app.status.state];
+    });
+  },
+  nextTheme() {
+    const at = THEMES.findIndex((theme) => theme.name === this.theme.name);
+    this.theme = THEMES[(at + 1) % THEMES.length];
+    remember("theme", this.theme.name);
+    applyTheme(this.theme.name);
+  },
+  logout() {
+    void app.logout();
+  },
+});
+
+/** @param {App} app @param {() => void} retry @param {(listener: () => void) => void} everySecond */
+export const banner = (app, retry, everySecond) => () => ({
+  lost: false,
+  text: "",
+  init() {
+    app.onStatus(() => this.draw());
+    everySecond(() => this.draw());
+  },
+  draw() {
+    const { status } = app;
+    this.lost = status.state === "lost";
+    if (status.state !== "lost") return;
+    const since = new Date(status.since).toLocaleTimeString();
+    const wait = Math.max(0, status.retryAt - Date.now());
+    const next = wait < 500 ? "trying again now" : `trying again in ${span(wait)}`;
+    this.text = `No connection to the server since ${since}. Commands that run go on; what you see is from then. ${next}.`.replace(". t", ". T");
+  },
+  retry,
+});
+
+const SHOWN = ["online", "stale", "unreachable", "offline", "new"];
+
+/** @param {App} app */
+export const counts = (app) => () => ({
+  counts: /** @type {{label: string, text: string, tone: string, icon: string}[]} */ ([]),
+  init() {
+    app.onFleet((fleet) => {
+      /** @type {Record<string, number>} */
+      const by = {};
+      for (const host of fleet.hosts.values()) by[host.presence] = (by[host.presence] ?? 0) + 1;
+      const now = SHOWN.filter((presence) => by[presence]).map((presence) => count(presence, by[presence]));
+      if (JSON.stringify(now) !== JSON.stringify(this.counts)) this.counts = now;
+    });
+  },
+});
+
+/** @param {string} presence @param {number} number */
+function count(presence, number) {
+  const word = presenceWord(presence);
+  return { label: word.label, text: `${number} ${word.label.toLowerCase()}`, tone: word.tone, icon: iconUrl(word.shape) };
+}
+
+const TOAST = {
+  info: { tone: "work", icon: iconUrl("disc"), stays: 6000 },
+  warning: { tone: "warn", icon: iconUrl("triangle"), stays: 12_000 },
+  error: { tone: "bad", icon: iconUrl("cross"), stays: 0 },
+};
+const TOASTS_MAX = 5;
+
+/** @param {App} app */
+export const toasts = (app) => () => ({
+  toasts: /** @type {{id: number, title: string, detail: string, tone: string, icon: string}[]} */ ([]),
+  last: 0,
+  init() {
+    app.tell = ({ level, title, detail = "" }) => {
+      const kind = TOAST[/** @type {keyof typeof TOAST} */ (level)] ?? TOAST.info;
+      const id = (this.last += 1);
+      this.toasts = [...this.toasts, { id, title, detail, tone: kind.tone, icon: kind.icon }].slice(-TOASTS_MAX);
+      if (kind.stays) setTimeout(() => this.dismiss(id), kind.stays);
+    };
+  },
+  /** @param {number} id */
+  dismiss(id) {
+    this.toasts = this.toasts.filter((toast) => toast.id !== id);
+  },
+});
+
+/** @param {App} app @param {HTMLDialogElement} dialog */
+export const confirm = (app, dialog) => () => ({
+  question: { title: "", text: "", confirm: "" },
+  tone: "primary",
+  answer: /** @type {(yes: boolean) => void} */ (() => {}),
+  init() {
+    app.ask = (question) => {
+      this.question = question;
+      this.tone = question.danger ? "danger" : "primary";
+      dialog.returnValue = "";
+      dialog.showModal();
+      return new Promise((resolve) => {
+        this.answer = resolve;
+      });
+    };
+  },
+  closed() {
+    this.answer(dialog.returnValue === "yes");
+  },
+});
+
+/** Stop, wherever its button is. */
+export const STOP = /** @type {import("../core/actions.js").Action} */ (ACTIONS.find((action) => action.command === "stop"));

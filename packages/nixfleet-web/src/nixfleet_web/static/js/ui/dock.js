@@ -1,0 +1,191 @@
+/** The dock: which host and run are open, the host's history, the run's outcome, its log. */
+
+import { NO_RUN, historyView, runView } from "../core/run-view.js";
+import { downloadUrl } from "../shell/api.js";
+import { recall, remember } from "../shell/preferences.js";
+import { runPath, watch } from "../shell/route.js";
+import { iconUrl } from "../view/dom.js";
+import { STOP } from "./chrome.js";
+
+/** @typedef {import("../core/types.js").Run} Run */
+
+const NARROW = "(max-width: 900px)";
+const HISTORY = 30;
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("../shell/connection.js").Connection} connection
+ * @param {import("../view/log-view.js").LogView} log
+ * @param {(listener: () => void) => void} everySecond
+ * @param {(hostId: string|null) => void} onHost the host whose runs are shown, null when none
+ */
+export const dock = (app, connection, log, everySecond, onHost) => () => {
+  // What the page need not watch for changes stays out of the reactive object.
+  /** @type {Run|null} */
+  let current = null;
+  /** @type {Run[]} */
+  let runs = [];
+  let followed = "";
+
+  return {
+    open: false,
+    expanded: false,
+    following: true,
+    wrapping: false,
+    hostName: "",
+    noHistory: false,
+    run: { ...NO_RUN, icon: iconUrl(NO_RUN.shape), download: "" },
+    history: /** @type {object[]} */ ([]),
+
+    init() {
+      this.wrapping = recall("wrap", matchMedia(NARROW).matches ? "yes" : "no") === "yes";
+      log.wrap(this.wrapping);
+      log.addEventListener("following", () => {
+        this.following = log.following;
+      });
+      app.onFleet((fleet, before) => this.onFleet(fleet, before));
+      everySecond(() => {
+        if (this.open && current && current.state !== "ended") this.drawRun();
+      });
+      watch((route) => void this.go(route));
+    },
+
+    /** @param {import("../shell/route.js").Route} route */
+    async go({ host, run }) {
+      if (!host && !run) return this.shut();
+      try {
+        if (run) await this.openRun(run);
+        else if (host) await this.openHost(host);
+      } catch (problem) {
+        app.fail(problem);
+      }
+    },
+
+    /** The host's history and, if it has one, its newest run. @param {string} hostId */
+    async openHost(hostId) {
+      const [newest] = await this.loadHistory(hostId);
+      if (newest) return this.showRun(newest);
+      current = null;
+      this.unfollow();
+      this.run = { ...NO_RUN, icon: iconUrl(NO_RUN.shape), download: "", title: "" };
+      log.begin("No output yet");
+    },
+
+    /** @param {string} runId */
+    async openRun(runId) {
+      const run = app.run(runId) ?? runs.find((one) => one.run_id === runId) ?? (await app.api.run(runId));
+      this.showRun(run);
+      await this.loadHistory(run.host_id);
+    },
+
+    /** @param {Run} run */
+    showRun(run) {
+      current = run;
+      this.open = true;
+      this.hostName = run.host_id;
+      onHost(run.host_id);
+      if (followed !== run.run_id) {
+        this.unfollow();
+        followed = run.run_id;
+        log.begin("Waiting for output…");
+        connection.follow(run.run_id);
+      }
+      this.drawRun();
+    },
+
+    /** @param {string} hostId @returns {Promise<Run[]>} */
+    async loadHistory(hostId) {
+      this.open = true;
+      if (this.hostName !== hostId) this.history = runs = [];
+      this.hostName = hostId;
+      onHost(hostId);
+      const loaded = await app.api.runs(hostId, HISTORY);
+      if (this.hostName === hostId) {
+        runs = loaded.map((run) => app.fleet.runs.get(run.run_id) ?? run);
+        this.drawHistory();
+      }
+      return runs;
+    },
+
+    /** @param {import("../core/types.js").Fleet} fleet @param {import("../core/types.js").Fleet} before */
+    onFleet(fleet, before) {
+      if (!this.open || fleet.runs === before.runs) return;
+      if (before.synced && fleet.runs.size === 0) void this.loadHistory(this.hostName).catch(() => {}); // a new connection
+      let changed = false;
+      for (const run of fleet.runs.values()) {
+        if (run.host_id !== this.hostName || before.runs.get(run.run_id) === run) continue;
+        changed = true;
+        const at = runs.findIndex((one) => one.run_id === run.run_id);
+        runs = at < 0 ? [run, ...runs].slice(0, HISTORY) : runs.with(at, run);
+        if (run.run_id === followed) current = run;
+      }
+      if (!changed) return;
+      this.drawHistory();
+      this.drawRun();
+    },
+
+    drawRun() {
+      if (!current) return;
+      const view = runView(current, app.now());
+      this.run = { ...view, icon: iconUrl(view.shape), download: downloadUrl(current.run_id) };
+      log.say(view.ended ? "It printed nothing" : "Waiting for output…");
+    },
+
+    drawHistory() {
+      const now = app.now();
+      this.noHistory = runs.length === 0;
+      this.history = runs.map((run) => {
+        const view = historyView(run, now);
+        return {
+          ...view,
+          icon: iconUrl(view.shape),
+          href: runPath(run.run_id),
+          current: run.run_id === followed ? "true" : null,
+        };
+      });
+    },
+
+    unfollow() {
+      if (followed) connection.unfollow(followed);
+      followed = "";
+    },
+
+    shut() {
+      this.unfollow();
+      current = null;
+      runs = [];
+      this.history = [];
+      this.hostName = "";
+      this.open = false;
+      onHost(null);
+    },
+
+    close() {
+      app.close();
+    },
+    /** @param {Event} event */
+    stop(event) {
+      const host = app.fleet.hosts.get(this.hostName);
+      if (host) void app.act(host, STOP, /** @type {HTMLElement} */ (event.currentTarget));
+    },
+    toggleFollow() {
+      log.follow(!log.following);
+    },
+    toggleWrap() {
+      this.wrapping = !this.wrapping;
+      remember("wrap", this.wrapping ? "yes" : "no");
+      log.wrap(this.wrapping);
+    },
+    toggleExpanded() {
+      this.expanded = !this.expanded;
+    },
+    async copyLink() {
+      try {
+        await navigator.clipboard.writeText(location.href);
+        app.tell({ level: "info", title: "The link is copied" });
+      } catch {
+        app.tell({ level: "warning", title: "The browser allows no copying here", detail: location.href });
+      }
+    },
+  };
+};
