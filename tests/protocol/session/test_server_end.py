@@ -133,6 +133,7 @@ def test_no_content_can_lose_its_neighbours(field: str, value: Any) -> None:
         {"type": "heartbeat", "payload": {"at": "now"}},
         {"type": 7},
         [],
+        [output(2)],
     ],
 )
 def test_what_can_not_be_acknowledged_costs_the_connection(broken: Any) -> None:

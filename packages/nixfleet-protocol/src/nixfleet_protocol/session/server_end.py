@@ -98,7 +98,7 @@ class ServerEnd:
         out: list[Any] = []
         for item in items if isinstance(items, list) else [items]:
             try:
-                out += self._validate(_dumps(item))
+                out += self._validate(_dumps([item]))  # in brackets: a batch inside a batch is no message
             except RemoteProtocolError:
                 out.append(self._tombstone(item, error))
         return out
