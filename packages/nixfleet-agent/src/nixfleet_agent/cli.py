@@ -1,0 +1,100 @@
+"""The command line `nixfleet-agent`.
+
+Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration, 3 no connection, 4 not allowed.
+"""
+
+import sys
+from collections.abc import Callable
+
+from nixfleet_agent.__about__ import __version__
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    if words == ["run"]:  # what supervisors start: without the memory of an argument parser
+        return _run()
+    return _parse(words)
+
+
+def _parse(words: list[str]) -> int:
+    import argparse
+
+    from nixfleet_agent.config import VARIABLES
+
+    table = "\n".join(f"  {v.name:<26} {v.help}" for v in VARIABLES.values())
+    parser = argparse.ArgumentParser(
+        prog="nixfleet-agent",
+        description="Connects this host to a NixFleet server and does what it asks.",
+        epilog=f"environment variables:\n{table}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nixfleet-agent {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="connect and serve until told to stop (what the supervisor starts)")
+    status = commands.add_parser("status", help="what the agent on this host is doing")
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+    # Started by the agent itself; no `help`, so they are not listed.
+    commands.add_parser("run-command")
+    commands.add_parser("facts")
+    settle = commands.add_parser("settle")
+    settle.add_argument("run_id")
+    settle.add_argument("have", type=int)
+    given = parser.parse_args(words)
+    actions: dict[str, Callable[[], int]] = {
+        "run": _run,
+        "status": lambda: _status(given.json),
+        "run-command": _run_command,
+        "facts": _facts,
+        "settle": lambda: _settle(given.run_id, given.have),
+    }
+    return actions[given.command]()
+
+
+def _run() -> int:
+    from nixfleet_agent.config import ConfigError, load
+
+    try:
+        config = load()
+    except ConfigError as error:
+        return _complain(error)
+    from nixfleet_agent.resident import main as resident
+
+    return resident(config)
+
+
+def _status(as_json: bool) -> int:
+    from nixfleet_agent import status
+    from nixfleet_agent.config import ConfigError, load
+
+    try:
+        config = load(connects=False)
+    except ConfigError as error:
+        return _complain(error)
+    return status.show(config.state_dir, as_json)
+
+
+def _run_command() -> int:
+    from nixfleet_agent.config import load
+    from nixfleet_agent.runner.main import main as runner
+
+    return runner(load(connects=False))
+
+
+def _facts() -> int:
+    from nixfleet_agent.config import load
+    from nixfleet_agent.facts import main as facts
+
+    return facts(load(connects=False))
+
+
+def _settle(run_id: str, have: int) -> int:
+    from nixfleet_agent.config import load
+    from nixfleet_agent.runner.settle import main as settle
+
+    return settle(load(connects=False), run_id, have)
+
+
+def _complain(error: Exception) -> int:
+    sys.stderr.write(f"nixfleet-agent: {error}\n")
+    return 2

@@ -1,0 +1,277 @@
+"""Configuration from `NIXFLEET_*` environment variables: one table, one frozen result, one clear error.
+
+Only the standard library, and little of it: the resident process imports this.
+"""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from nixfleet_protocol import limits
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}")
+_URL = re.compile(r"(https?|wss?)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+)(?::(\d{1,5}))?(/[^\s?#]*)?")
+_REPO_SCHEME = re.compile(r"(https?|ssh|git|file)://[^\s\x00-\x1f]+")
+_REPO_SCP = re.compile(r"[A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*:(?!:)[^\s\x00-\x1f]+")
+_SIZE = re.compile(r"(\d+) ?(?:([kmg])(?:ib|b)?|b)?", re.IGNORECASE)
+_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
+
+
+class ConfigError(ValueError):
+    """A variable is missing or wrong. `str()` names the variable, what was found and what is allowed."""
+
+
+class Server(NamedTuple):
+    """Where the server is. `path` begins with `/` and is that of the agents' WebSocket."""
+
+    host: str
+    port: int
+    tls: bool
+    path: str
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'wss' if self.tls else 'ws'}://{host}:{self.port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything an agent can be told. Times in seconds, sizes in bytes; `None` means not given."""
+
+    url: Server | None
+    token: str | None
+    token_file: str | None
+    ca_file: str | None
+    hostname: str
+    interval: float
+    platform: str
+    repo_url: str | None
+    branch: str
+    repo_dir: str | None
+    ssh_key: str | None
+    state_dir: str
+    metrics: str
+    log_max: int
+    log_level: str
+    log_format: str
+
+    @property
+    def repository(self) -> str | None:
+        """The working tree's path, or None when no repository is configured."""
+        if self.repo_dir:
+            return self.repo_dir
+        return os.path.join(self.state_dir, "repo") if self.repo_url else None
+
+    def read_token(self) -> str:
+        """The token now: its file is read each time, so that a rotated token needs no restart.
+
+        Raises ConfigError when there is none.
+        """
+        if self.token_file is None:
+            return self.token or ""
+        try:
+            with open(self.token_file, encoding="ascii") as file:
+                token = file.read(4096).strip()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not plain text"
+            raise ConfigError(f"NIXFLEET_TOKEN_FILE={self.token_file}: {reason}") from None
+        return _check_token("NIXFLEET_TOKEN_FILE", token)
+
+
+def load(env: Mapping[str, str] = os.environ, *, connects: bool = True) -> Config:
+    """Read the environment. `connects=False` is for processes that never talk to the server.
+
+    Raises ConfigError for the first variable that is missing or wrong.
+    """
+    values: dict[str, Any] = {}
+    for field, variable in VARIABLES.items():
+        text = env.get(variable.name, "").strip()
+        values[field] = variable.read(text, variable.name) if text else variable.default(env)
+    plain = values.pop("allow_plain_http")
+    if connects:
+        _check_connection(values, allow_plain=plain)
+    if values["repo_url"] and values["repo_dir"]:
+        raise ConfigError("NIXFLEET_REPO_URL and NIXFLEET_REPO_DIR are both set: give one of them")
+    return Config(**values)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    return host == "localhost" or host == "::1" or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+
+
+def _check_connection(values: dict[str, Any], *, allow_plain: bool) -> None:
+    url: Server | None = values["url"]
+    if url is None:
+        raise ConfigError("NIXFLEET_URL is not set: give the server's address, as https://fleet.example.org")
+    if values["token"] is None and values["token_file"] is None:
+        raise ConfigError(
+            "NIXFLEET_TOKEN_FILE is not set: give the file that holds this host's token "
+            "(made by `nixfleet-server host add NAME`), or NIXFLEET_TOKEN itself"
+        )
+    if not url.tls and not is_loopback(url.host) and not allow_plain:
+        raise ConfigError(
+            f"NIXFLEET_URL is plain http to {url.host}: the token would cross the network unprotected. "
+            "Use https://, or set NIXFLEET_ALLOW_PLAIN_HTTP=1 if the network itself is protected"
+        )
+
+
+def _bad(name: str, found: str, allowed: str) -> ConfigError:
+    return ConfigError(f"{name}={found!r}: expected {allowed}")
+
+
+def _check_token(name: str, token: str) -> str:
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(f"{name}: expected a token: one line of printable ASCII without spaces")
+    return token
+
+
+def _token(text: str, name: str) -> str:
+    return _check_token(name, text)
+
+
+def _url(text: str, name: str) -> Server:
+    match = _URL.fullmatch(text)
+    port = int(match[3]) if match and match[3] else None
+    if not match or (port is not None and not 1 <= port <= 65535):
+        raise _bad(name, text, "an address as https://fleet.example.org or http://127.0.0.1:8000")
+    tls = match[1] in ("https", "wss")
+    path = (match[4] or "").rstrip("/") + "/ws/agent"
+    return Server(match[2].strip("[]"), port or (443 if tls else 80), tls, path)
+
+
+def _hostname(text: str, name: str) -> str:
+    short = text.partition(".")[0]
+    if not _HOST.fullmatch(short):
+        raise _bad(name, text, "1 to 63 letters, digits, - or _, beginning and ending with a letter or digit")
+    return short
+
+
+def _own_hostname(env: Mapping[str, str]) -> str:
+    return _hostname(socket.gethostname(), "NIXFLEET_HOSTNAME is not set and the host's name")
+
+
+def _interval(text: str, name: str) -> float:
+    allowed = f"seconds from {limits.INTERVAL_MIN:g} to {limits.INTERVAL_MAX:g}"
+    try:
+        value = float(text)
+    except ValueError:
+        raise _bad(name, text, allowed) from None
+    if not limits.INTERVAL_MIN <= value <= limits.INTERVAL_MAX:
+        raise _bad(name, text, allowed)
+    return value
+
+
+def _size(text: str, name: str) -> int:
+    match = _SIZE.fullmatch(text)
+    value = int(match[1]) * _UNITS.get((match[2] or "").lower(), 1) if match else 0
+    if not 2**16 <= value <= 2**40:
+        raise _bad(name, text, "a size from 64KiB to 1TiB, as 268435456 or 256MiB")
+    return value
+
+
+def _repo_url(text: str, name: str) -> str:
+    """Only transports that can't run a program of the URL's choosing; never an option to git."""
+    if _REPO_SCHEME.fullmatch(text) or _REPO_SCP.fullmatch(text):
+        return text
+    if text.startswith("/") and text.isprintable():
+        return text
+    raise _bad(name, redact(text), "https://, ssh://, git://, file://, user@host:path or an absolute path")
+
+
+def redact(url: str) -> str:
+    """A URL fit for logs: without the user and password before the host."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", url)
+
+
+def _branch(text: str, name: str) -> str:
+    if not _REF.fullmatch(text) or ".." in text:
+        raise _bad(name, text, "a branch name of letters, digits and _./+-, not beginning with -")
+    return text
+
+
+def _absolute(text: str, name: str) -> str:
+    path = os.path.expanduser(text)
+    if not os.path.isabs(path) or not path.isprintable():
+        raise _bad(name, text, "an absolute path")
+    return os.path.normpath(path)
+
+
+def _flag(text: str, name: str) -> bool:
+    if text.lower() not in ("0", "1", "true", "false", "yes", "no", "on", "off"):
+        raise _bad(name, text, "1 or 0")
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def _word(*words: str) -> Callable[[str, str], str]:
+    def read(text: str, name: str) -> str:
+        if text.lower() not in words:
+            raise _bad(name, text, "one of " + ", ".join(words))
+        return text.lower()
+
+    return read
+
+
+def _platform(text: str, name: str) -> str:
+    if text in ("nixos", "nix-darwin", "home-manager"):
+        raise ConfigError(f"{name}={text}: not in this version yet; it knows `script`")
+    return _word("script")(text, name)
+
+
+def _state_dir(env: Mapping[str, str]) -> str:
+    if os.geteuid() == 0:
+        return "/var/lib/nixfleet-agent"
+    base = env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "nixfleet-agent")
+
+
+def _fixed(value: Any) -> Callable[[Mapping[str, str]], Any]:
+    return lambda env: value
+
+
+class Variable(NamedTuple):
+    """One variable: its name, how its text is read, and its default."""
+
+    name: str
+    read: Callable[[str, str], Any]
+    default: Callable[[Mapping[str, str]], Any]
+    help: str
+
+
+VARIABLES: dict[str, Variable] = {
+    "url": Variable("NIXFLEET_URL", _url, _fixed(None), "the server's address; required"),
+    "token": Variable("NIXFLEET_TOKEN", _token, _fixed(None), "this host's token; better in a file"),
+    "token_file": Variable(
+        "NIXFLEET_TOKEN_FILE", _absolute, _fixed(None), "file with the token, re-read at each connect"
+    ),
+    "ca_file": Variable("NIXFLEET_CA_FILE", _absolute, _fixed(None), "certificates to trust (PEM)"),
+    "hostname": Variable("NIXFLEET_HOSTNAME", _hostname, _own_hostname, "default: the host's short name"),
+    "interval": Variable(
+        "NIXFLEET_INTERVAL", _interval, _fixed(limits.INTERVAL_DEFAULT), "seconds between heartbeats"
+    ),
+    "platform": Variable("NIXFLEET_PLATFORM", _platform, _fixed("script"), "`script`"),
+    "repo_url": Variable("NIXFLEET_REPO_URL", _repo_url, _fixed(None), "repository for an isolated clone"),
+    "branch": Variable("NIXFLEET_BRANCH", _branch, _fixed("main"), "branch to follow; default main"),
+    "repo_dir": Variable("NIXFLEET_REPO_DIR", _absolute, _fixed(None), "existing checkout instead"),
+    "ssh_key": Variable("NIXFLEET_SSH_KEY", _absolute, _fixed(None), "private key for git over ssh"),
+    "state_dir": Variable("NIXFLEET_STATE_DIR", _absolute, _state_dir, "journals, clone, locks"),
+    "metrics": Variable(
+        "NIXFLEET_METRICS", _word("auto", "stasysmo", "off"), _fixed("auto"), "auto, stasysmo or off"
+    ),
+    "log_max": Variable(
+        "NIXFLEET_LOG_MAX", _size, _fixed(limits.LOG_MAX_DEFAULT), "output kept for a run; default 256MiB"
+    ),
+    "allow_plain_http": Variable(
+        "NIXFLEET_ALLOW_PLAIN_HTTP", _flag, _fixed(False), "1 allows http:// off loopback"
+    ),
+    "log_level": Variable(
+        "NIXFLEET_LOG_LEVEL", _word("debug", "info", "warning", "error"), _fixed("info"), "debug to error"
+    ),
+    "log_format": Variable(
+        "NIXFLEET_LOG_FORMAT", _word("auto", "console", "json"), _fixed("auto"), "auto, console or json"
+    ),
+}

@@ -1,0 +1,80 @@
+"""What the host is and runs, gathered by runners into STATE_DIR/facts.json; the resident only reads that file."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+
+from nixfleet_agent import platforms
+from nixfleet_agent.config import Config
+from nixfleet_agent.doorbell import Doorbell
+from nixfleet_agent.files import swap_json
+from nixfleet_agent.repository import Repository, exclusive
+from nixfleet_agent.runner.context import Failed, Ran
+from nixfleet_agent.system import boot_id
+from nixfleet_protocol import limits
+from nixfleet_protocol.encode import to_dict
+from nixfleet_protocol.messages import Facts
+
+
+def gather(config: Config, repo_error: str | None = None) -> Facts:
+    """Everything known now. `repo_error` overrides what a look at the repository says."""
+    facts = replace(platforms.of(config).facts(), boot_id=boot_id())
+    try:
+        repository = Repository(config)
+    except Failed as failed:
+        return replace(facts, repo_error=str(failed))
+    reason = repo_error or repository.problem()
+    return replace(
+        facts,
+        commit=repository.head(),
+        branch=config.branch if config.repo_url else None,
+        repo_error=reason[: limits.TEXT_MAX] if reason else None,
+    )
+
+
+def publish(config: Config, repo_error: str | None = None) -> Facts:
+    """Gather, store, and tell the resident. A disk that refuses is no reason to fail."""
+    facts = gather(config, repo_error)
+    with contextlib.suppress(OSError):
+        swap_json(os.path.join(config.state_dir, "facts.json"), to_dict(facts))
+    Doorbell(config.state_dir).ring("facts")
+    return facts
+
+
+def main(config: Config) -> int:
+    """`nixfleet-agent facts`: started by the resident. Makes the isolated clone if there is none yet."""
+    error = None
+    publish(config)  # quickly, before a clone that may take its time
+    if config.repo_url:
+        try:
+            with exclusive(config, lambda: None):
+                Repository(config).prepare(_quietly, lambda text: None)
+        except Failed as failed:
+            error = str(failed)
+        except OSError as failed:
+            error = f"{failed.filename}: {failed.strerror}"
+        publish(config, error)
+    return 0
+
+
+def _quietly(
+    argv: list[str], cwd: str, *, env: Mapping[str, str] | None = None, timeout: float | None = None
+) -> Ran:
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Ran(124, b"", True)
+    except OSError as error:
+        raise Failed(f"{argv[0]} can't be started: {error.strerror}", 127) from None
+    return Ran(done.returncode, done.stderr[-4096:])

@@ -1,0 +1,83 @@
+"""Files that are believed only once they are durable. Every write that matters goes through `Disk`.
+
+The order of these calls is what makes "acknowledged means durable" true, so tests inject a `Disk` that records them.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+from typing import Any
+
+_FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None) if sys.platform == "darwin" else None
+
+
+class Disk:
+    """The file operations a journal is made of. All raise OSError; paths are absolute."""
+
+    def mkdir(self, path: str) -> None:
+        os.mkdir(path, 0o700)
+
+    def create(self, path: str, data: bytes) -> None:
+        """Write a whole new file (or overwrite an old one), not yet durable."""
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            self.write(fd, data)
+        finally:
+            os.close(fd)
+
+    def write(self, fd: int, data: bytes) -> None:
+        """Write all of the data, in as many calls as it takes."""
+        done = os.write(fd, data)
+        while done < len(data):
+            done += os.write(fd, data[done:])
+
+    def datasync(self, fd: int, path: str) -> None:
+        """Make a file's content durable. `path` says which, for those who watch."""
+        if _FULLFSYNC is not None:  # macOS: fsync stops at the drive's cache
+            fcntl.fcntl(fd, _FULLFSYNC)
+        else:
+            os.fdatasync(fd)
+
+    def sync(self, path: str) -> None:
+        """Make a file, or the names in a directory, durable."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if _FULLFSYNC is not None:
+                fcntl.fcntl(fd, _FULLFSYNC)
+            else:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def rename(self, old: str, new: str) -> None:
+        os.replace(old, new)
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Put a file in place whole and durable: write beside it, fsync, rename, fsync the directory."""
+        beside = f"{path}.tmp"
+        self.create(beside, data)
+        self.sync(beside)
+        self.rename(beside, path)
+        self.sync(os.path.dirname(path))
+
+
+def swap_json(path: str, value: Any) -> None:
+    """Replace a small file that may be lost but never be torn. Raises OSError."""
+    beside = f"{path}.{os.getpid()}.tmp"
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(json.dumps(value).encode())
+    os.replace(beside, path)
+
+
+def read_json(path: str) -> dict[str, Any] | None:
+    """A small JSON object from a file, or None when it's missing or not one."""
+    with contextlib.suppress(OSError, ValueError):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            value = json.loads(file.read(2**20))
+        if isinstance(value, dict):
+            return value
+    return None

@@ -1,0 +1,297 @@
+"""The journal of a run: STATE_DIR/runs/RUN_ID/, the agent's truth about it.
+
+    lock           flock held by the living runner
+    request.json   what was asked
+    runner.json    {pid, boot_id, started}: whose run it is
+    raw.o, raw.e   what the programs write, as they write it; consumed into `output`
+    output         the log, in records (nixfleet_protocol.record); append-only
+    reserve        64 KiB kept free, so that a full disk has room for the result
+    progress.json  how far it is; may be lost
+    result.json    the final `status`; written last and atomically
+
+`mkdir RUN_ID` is the claim: it succeeds once, so a run starts at most once. Each file is durable before it is
+believed: the request before anything starts, the output before the result, all of it before the server's last ack.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from nixfleet_agent.__about__ import __version__
+from nixfleet_agent.events import Request
+from nixfleet_agent.files import Disk, read_json
+from nixfleet_protocol import limits
+from nixfleet_protocol.decode import read
+from nixfleet_protocol.encode import to_dict
+from nixfleet_protocol.messages import Options, Status
+from nixfleet_protocol.record import Record, parse
+
+RESERVE = 64 * limits.KIB
+SYNC_EVERY = 1.0
+"""Seconds between two fdatasync calls while output comes."""
+_BLOCK = 64 * limits.KIB
+
+
+class Piece(NamedTuple):
+    """Output that has no number yet. `data` holds no LF; `partial` as in Record."""
+
+    stream: str
+    data: bytes
+    partial: bool = False
+
+
+def runs_dir(state_dir: str) -> str:
+    return os.path.join(state_dir, "runs")
+
+
+def directory(state_dir: str, run_id: str) -> str:
+    return os.path.join(state_dir, "runs", run_id)
+
+
+def claim(state_dir: str, request: Request, disk: Disk, before: Callable[[str], None] | None = None) -> str:
+    """Make the run's directory and its request durable; return the directory.
+
+    `before` is called with the new directory before the request is written: there the runner takes its lock.
+    Raises FileExistsError when the run was claimed before, OSError when the disk refuses.
+    """
+    path = directory(state_dir, request.run_id)
+    disk.mkdir(path)
+    if before:
+        before(path)
+    body = {
+        "run_id": request.run_id,
+        "command": request.command,
+        "options": to_dict(request.options),
+        "version": request.version or __version__,
+        "at": time.time_ns() // 1_000_000,
+    }
+    file = os.path.join(path, "request.json")
+    disk.create(file, json.dumps(body).encode())
+    disk.sync(file)
+    disk.sync(path)
+    disk.sync(os.path.dirname(path))
+    return path
+
+
+def load_request(path: str) -> Request:
+    """The request of a claimed run. One whose claim was cut short before anything started reads as `unknown`."""
+    body = read_json(os.path.join(path, "request.json")) or {}
+    try:
+        options = read(Options, body.get("options", {}))
+    except ValueError:
+        options = Options()
+    run_id = os.path.basename(path)
+    return Request(run_id, str(body.get("command", "unknown")), options, str(body.get("version", "")))
+
+
+def load_result(path: str) -> Status | None:
+    """The final status of a run, or None while it has none."""
+    body = read_json(os.path.join(path, "result.json"))
+    if body is None:
+        return None
+    try:
+        status: Status = read(Status, body)
+    except ValueError:
+        return None
+    return status
+
+
+def write_result(path: str, status: Status, disk: Disk) -> None:
+    """Store a final status. Whatever `output` holds must be durable by now."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(path, "reserve"))
+    disk.replace(os.path.join(path, "result.json"), json.dumps(to_dict(status)).encode())
+
+
+class Journal:
+    """The output file of a claimed run, for its one writer."""
+
+    def __init__(
+        self,
+        path: str,
+        disk: Disk,
+        *,
+        log_max: int = limits.LOG_MAX_DEFAULT,
+        wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        last_seq: int = 0,
+        kept: int = 0,
+    ) -> None:
+        """`last_seq` and `kept` (bytes of output so far) continue an existing file."""
+        self.path = path
+        self.last_seq = last_seq
+        self.dropped = 0
+        """Bytes of output not kept because of `log_max`."""
+        self._disk = disk
+        self._log_max = log_max
+        self._wall = wall
+        self._kept = kept
+        self._file = os.path.join(path, "output")
+        self._fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._fd).st_size
+        self._unsynced = False
+        self._synced_at = 0.0
+        if not last_seq:
+            disk.sync(path)  # the name of `output` itself
+            self._hold_reserve()
+
+    def append(self, pieces: list[Piece]) -> None:
+        """Number the pieces and write them. All or nothing: on OSError none was written."""
+        seq, kept, dropped = self.last_seq, self._kept, self.dropped
+        at = self._wall()
+        lines = []
+        for piece in pieces:
+            if piece.stream != "note":
+                size = len(piece.data) + (not piece.partial)
+                if dropped or kept + size > self._log_max:
+                    dropped += size
+                    continue
+                kept += size
+            seq += 1
+            lines.append(Record(seq, at, *piece).encode())
+        if lines:
+            self._write(b"".join(lines))
+        self.last_seq, self._kept, self.dropped = seq, kept, dropped
+
+    def note(self, text: str) -> None:
+        """A word of NixFleet's own between the program's lines. May be lost on a full disk."""
+        lines = text.encode(errors="replace").split(b"\n")
+        with contextlib.suppress(OSError):
+            self.append([Piece("note", line[: limits.LINE_MAX - 3]) for line in lines])
+
+    def sync(self, now: float | None = None) -> None:
+        """Make the output durable. With `now` (monotonic seconds) at most every SYNC_EVERY. Raises OSError."""
+        if not self._unsynced or (now is not None and now - self._synced_at < SYNC_EVERY):
+            return
+        self._disk.datasync(self._fd, self._file)
+        self._unsynced = False
+        self._synced_at = now if now is not None else self._synced_at
+
+    def finish(self, status: Status) -> None:
+        """End the run: the marker of what was dropped, the output durable, then the result. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.path, "reserve"))
+        if self.dropped:
+            self.note(
+                f"[{self.dropped} bytes of output were not kept: the limit is {self._log_max} bytes a run]"
+            )
+        self._disk.datasync(self._fd, self._file)
+        self._unsynced = False
+        body = to_dict(status) | {"last_seq": self.last_seq}
+        write_result(self.path, read(Status, json.loads(json.dumps(body))), self._disk)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._disk.write(self._fd, data)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)  # no half record may stay before the next one
+            raise
+        self._size += len(data)
+        self._unsynced = True
+
+    def _hold_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            self._disk.create(os.path.join(self.path, "reserve"), b"\0" * RESERVE)
+
+
+class Tail:
+    """Reads the whole records of a journal's output that come after a sequence number."""
+
+    def __init__(self, path: str, after: int) -> None:
+        self.after = after
+        """Sequence number of the last record read (or skipped)."""
+        self._file = os.path.join(path, "output")
+        self._offset: int | None = None
+
+    def read(self, limit: int) -> tuple[list[Record], bool]:
+        """The next records, at most `limit`, and whether more are there already."""
+        try:
+            fd = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return [], False
+        try:
+            if self._offset is None:
+                self._offset = _seek(fd, self.after)
+            return self._read(fd, self._offset, limit)
+        finally:
+            os.close(fd)
+
+    def _read(self, fd: int, offset: int, limit: int) -> tuple[list[Record], bool]:
+        block = os.pread(fd, _BLOCK, offset)
+        records: list[Record] = []
+        start = 0
+        while len(records) < limit:
+            end = block.find(b"\n", start) + 1
+            if not end:
+                break
+            try:
+                record = parse(block[start:end])
+            except ValueError:
+                break  # what a power loss left behind: `settle` cuts it off
+            start = end
+            if record.seq > self.after:
+                records.append(record)
+                self.after = record.seq
+        self._offset = offset + start
+        return records, start > 0 and (len(block) == _BLOCK or b"\n" in block[start:])
+
+
+def last_seq(path: str) -> int:
+    """Number of the last whole record in a journal's output, 0 when there is none."""
+    try:
+        fd = os.open(os.path.join(path, "output"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        size = os.fstat(fd).st_size
+        block = os.pread(fd, _BLOCK, max(0, size - _BLOCK))
+    finally:
+        os.close(fd)
+    for line in reversed(block.split(b"\n")[:-1]):
+        with contextlib.suppress(ValueError):
+            return parse(line + b"\n").seq
+    return max((record.seq for record, _ in records(path)), default=0) if size > _BLOCK else 0
+
+
+def records(path: str) -> Iterator[tuple[Record, int]]:
+    """Every good record of a journal with the offset where it ends; stops at the first that is not good."""
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(path, "output"), "rb") as file:
+        seq = end = 0
+        for line in file:
+            try:
+                record = parse(line)
+            except ValueError:
+                return
+            if record.seq <= seq:
+                return
+            seq = record.seq
+            end += len(line)
+            yield record, end
+
+
+def _seek(fd: int, after: int) -> int:
+    """Offset of a record's start such that every record numbered above `after` lies behind it. Binary search."""
+    low, high = 0, os.fstat(fd).st_size
+    while high - low > 2 * _BLOCK:
+        middle = (low + high) // 2
+        block = os.pread(fd, _BLOCK, middle)
+        start = block.find(b"\n") + 1
+        number = block[start : start + 20].partition(b" ")[0]
+        if not start or not number.isdigit():
+            break  # damaged: read on from `low`, which is always right
+        if int(number) <= after:
+            low = middle + start
+        else:
+            high = middle + start
+    return low
+
+
+def describe(body: dict[str, Any]) -> str:
+    """`switch (run 5f0c…)`, from a lock's description."""
+    return f"{body.get('command', 'a command')} (run {body.get('run_id', 'unknown')})"

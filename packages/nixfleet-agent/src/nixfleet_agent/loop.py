@@ -1,0 +1,413 @@
+"""The resident's loop: carries readiness to the core as events, and the core's actions to the world."""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from nixfleet_agent import doorbell
+from nixfleet_agent import events as e
+from nixfleet_agent.__about__ import __version__
+from nixfleet_agent.config import Config, ConfigError
+from nixfleet_agent.connection import Connection, Lost
+from nixfleet_agent.core import Core
+from nixfleet_agent.files import Disk, read_json, swap_json
+from nixfleet_agent.journal import claim, directory, write_result
+from nixfleet_agent.launch import REQUEST_MAX, Launcher, parse_answer
+from nixfleet_agent.log import Log
+from nixfleet_agent.memory import drop_clean_text
+from nixfleet_agent.metrics import Meter
+from nixfleet_agent.resolver import Resolver
+from nixfleet_agent.runs import Runs
+from nixfleet_protocol.decode import read
+from nixfleet_protocol.messages import Facts
+
+SELECT_MAX = 5.0
+"""Seconds: a signal that arrives just before select is noticed after this at the latest."""
+EXIT_LIMIT = 3.0
+"""Seconds to say goodbye before leaving."""
+SLEPT = 5.0
+"""Seconds of suspend after which the connection is taken for dead."""
+
+
+class Loop:
+    """One resident. `run()` returns the exit code."""
+
+    def __init__(self, config: Config, core: Core, runs: Runs, launcher: Launcher, log: Log) -> None:
+        self._config = config
+        self._core = core
+        self._runs = runs
+        self._launcher = launcher
+        self._log = log
+        self._disk = Disk()
+        self._meter = Meter(config.metrics)
+        self._selector = selectors.DefaultSelector()
+        self._resolver = Resolver()
+        self._bell = doorbell.listen(config.state_dir)
+        self._connection: Connection | None = None
+        self._watched: int | None = None
+        self._connect_at: float | None = None
+        self._exit: tuple[int, float] | None = None
+        self._pending: deque[e.Action] = deque()
+        self._asked: dict[socket.socket, tuple[e.Request, bytes]] = {}
+        self._terminated = False
+        self._slept = _suspended()
+        self._status: dict[str, Any] = {}
+
+    def run(self) -> int:
+        """Serve until told to stop."""
+        self._prepare()
+        self._start_facts()
+        self._apply(self._core.begin(time.monotonic(), _wall()))
+        while True:
+            self._turn()
+            if self._exit and (self._connection is None or time.monotonic() >= self._exit[1]):
+                break
+        if self._connection:
+            self._connection.abandon()
+        self._write_status(connection="not running")
+        return self._exit[0]
+
+    def _prepare(self) -> None:
+        wake, woken = socket.socketpair()
+        for end in (wake, woken):
+            end.setblocking(False)
+        signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._watch(wake, lambda mask: _drain(wake))
+        self._watch(self._resolver.fileno(), self._on_resolved)
+        if self._bell:
+            self._watch(self._bell, self._on_bell)
+
+    def _watch(self, fd: Any, callback: Callable[[int], object]) -> None:
+        self._selector.register(fd, selectors.EVENT_READ, callback)
+
+    # One turn
+
+    def _turn(self) -> None:
+        for key, mask in self._selector.select(self._timeout()):
+            key.data(mask)
+        if self._terminated:
+            self._terminated = False
+            self._tell(e.Terminated())
+        if self._launcher.reap():
+            self._tell(e.ChildEnded())
+        now = time.monotonic()
+        self._notice_suspend()
+        if self._connection:
+            self._try(lambda connection: connection.check(now))
+        elif self._connect_at is not None and now >= self._connect_at and not self._exit:
+            self._connect_at = None
+            self._connect(now)
+        wake_at = self._core.wake_at
+        if wake_at is not None and now >= wake_at:
+            self._tell(e.Tick())
+        self._rewatch()
+        self._write_status()
+
+    def _timeout(self) -> float:
+        now = time.monotonic()
+        times = [
+            self._core.wake_at,
+            self._connect_at if self._connection is None else self._connection.deadline,
+        ]
+        times.append(self._exit[1] if self._exit else None)
+        if self._bell is None and self._core.running:
+            times.append(now + 0.2)  # no doorbell can ring here: look for output often enough to feel live
+        due = min((at for at in times if at is not None), default=now + SELECT_MAX)
+        return max(0.0, min(due - now, SELECT_MAX))
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self._terminated = True
+
+    def _on_bell(self, mask: int) -> None:
+        assert self._bell
+        for text in doorbell.drain(self._bell):
+            if text == "facts":
+                self._read_facts()
+            else:
+                self._tell(e.Rang(text))
+
+    def _notice_suspend(self) -> None:
+        slept = _suspended()
+        if slept - self._slept > SLEPT and self._connection:
+            self._log.info("the host was asleep", seconds=round(slept - self._slept))
+            self._lost("the host was asleep")
+        self._slept = slept
+
+    # Core
+
+    def _tell(self, event: e.Event) -> None:
+        self._apply(self._core.step(event, time.monotonic(), _wall()))
+
+    def _apply(self, actions: list[e.Action]) -> None:
+        """Do the actions in order; events that they cause are told at once, their actions queued behind."""
+        self._pending.extend(actions)
+        if len(self._pending) != len(actions):
+            return  # an outer call is at it
+        while self._pending:
+            action = self._pending[0]
+            event = _ACTIONS[type(action)](self, action)
+            more = self._core.step(event, time.monotonic(), _wall()) if event else []
+            self._pending.popleft()
+            self._pending.extend(more)
+        if self._connection:
+            self._try(lambda connection: connection.flush())
+
+    def _do_send(self, action: e.Send) -> None:
+        def send(connection: Connection) -> None:
+            for frame in action.frames:
+                connection.send(frame)
+
+        self._try(send)
+
+    def _do_close(self, action: e.Close) -> None:
+        now = time.monotonic()
+        self._try(lambda connection: connection.close(action.code, action.reason, now))
+
+    def _do_connect(self, action: e.Connect) -> None:
+        self._connect_at = time.monotonic() + action.delay
+
+    def _do_launch(self, action: e.Launch) -> e.Event | None:
+        try:
+            answer = self._launcher.launch(action.request)
+        except OSError as error:
+            return e.NotLaunched(
+                action.request.run_id, "error", f"no runner can be started: {error.strerror}"
+            )
+        self._asked[answer] = (action.request, b"")
+        self._watch(answer, lambda mask: self._on_answer(answer))
+        return None
+
+    def _on_answer(self, sock: socket.socket) -> None:
+        request, raw = self._asked[sock]
+        with contextlib.suppress(BlockingIOError):
+            try:
+                data = sock.recv(REQUEST_MAX)
+            except ConnectionError:
+                data = b""
+            raw += data
+            self._asked[sock] = (request, raw)
+            if data and not raw.endswith(b"\n") and len(raw) <= REQUEST_MAX:
+                return
+            self._selector.unregister(sock)
+            sock.close()
+            del self._asked[sock]
+            self._tell(self._judge(request, parse_answer(raw) or {}))
+
+    def _judge(self, request: e.Request, answer: dict[str, Any]) -> e.Event:
+        """What a runner's answer means. No answer, but a claim: the answer was lost on the way."""
+        run_id = request.run_id
+        if isinstance(answer.get("pid"), int):
+            return e.Launched(run_id, answer["pid"])
+        if answer.get("refused") == "exists" or (
+            not answer and os.path.isdir(directory(self._config.state_dir, run_id))
+        ):
+            return self._existing(run_id)
+        why = str(answer.get("refused", "error"))
+        running = answer.get("running") or {}
+        title = f"{running.get('command', 'another command')} (run {running.get('run_id', 'unknown')})"
+        said = str(
+            answer.get("message", "the runner died before it began; see runner.log in the state directory")
+        )
+        return e.NotLaunched(run_id, why, said, title)
+
+    def _existing(self, run_id: str) -> e.Event:
+        self._runs.undeliver(run_id)
+        return e.Existing(self._runs.load(run_id))
+
+    def _do_record(self, action: e.RecordRun) -> e.Event:
+        run_id = action.request.run_id
+        try:
+            path = claim(self._config.state_dir, action.request, self._disk)
+            if action.result:
+                write_result(path, action.result, self._disk)
+        except FileExistsError:
+            return self._existing(run_id)
+        except OSError:
+            return e.Recorded(run_id, stored=False)
+        return e.Recorded(run_id)
+
+    def _do_finish(self, action: e.Finish) -> None:
+        try:
+            write_result(directory(self._config.state_dir, action.status.run_id), action.status, self._disk)
+        except OSError as error:
+            self._log.error("a result can't be stored", run=action.status.run_id, reason=error.strerror)
+
+    def _do_look(self, action: e.Look) -> e.Event:
+        seen = self._runs.look(action.run_id, action.after, action.limit)
+        return e.Looked(action.run_id, seen, action.limit)
+
+    def _do_settle(self, action: e.Settle) -> None:
+        self._helper("settle", action.run_id, str(action.have))
+
+    def _do_signal(self, action: e.Signal) -> None:
+        self._launcher.signal(action.pid, action.number)
+
+    def _do_delivered(self, action: e.Delivered) -> None:
+        self._runs.delivered(action.run_id)
+        self._runs.prune()
+
+    def _do_sample(self, action: e.Sample) -> e.Event:
+        return e.Sampled(self._meter.sample())
+
+    def _do_exit(self, action: e.Exit) -> None:
+        self._exit = (action.code, time.monotonic() + EXIT_LIMIT)
+
+    def _do_say(self, action: e.Say) -> None:
+        getattr(self._log, action.level)(action.event, **action.fields)
+
+    # Connection
+
+    def _connect(self, now: float) -> None:
+        server = self._config.url
+        assert server
+        try:
+            token = self._config.read_token()
+            tls = ssl.create_default_context(cafile=self._config.ca_file) if server.tls else None
+        except ConfigError as error:
+            self._tell(e.Closed(str(error)))
+            return
+        except OSError as error:
+            self._tell(e.Closed(f"NIXFLEET_CA_FILE={self._config.ca_file}: {error.strerror or error}"))
+            return
+        self._connection = Connection(
+            server,
+            token,
+            tls,
+            f"nixfleet-agent/{__version__}",
+            opened=self._on_open,
+            received=lambda frame: self._tell(e.Received(frame)),
+            now=now,
+        )
+        self._resolver.ask(server.host, server.port)
+
+    def _on_resolved(self, mask: int) -> None:
+        answer = self._resolver.answer()
+        if answer is not None and self._connection and self._connection.phase == "resolving":
+            now = time.monotonic()
+            self._try(lambda connection: connection.resolved(answer, now))
+
+    def _on_open(self) -> None:
+        self._tell(e.Opened())
+        drop_clean_text()
+
+    def _on_ready(self, mask: int) -> None:
+        now = time.monotonic()
+        self._try(lambda connection: connection.ready(mask, now))
+
+    def _try(self, use: Callable[[Connection], None]) -> None:
+        """Use the connection, if there is one; when that is its end, tell the core."""
+        if self._connection is None:
+            return
+        try:
+            use(self._connection)
+        except Lost as lost:
+            self._lost(str(lost))
+        else:
+            self._rewatch()
+
+    def _lost(self, reason: str) -> None:
+        connection, self._connection = self._connection, None
+        self._rewatch()
+        if connection:
+            connection.abandon()
+        if not self._exit:
+            self._tell(e.Closed(reason))
+
+    def _rewatch(self) -> None:
+        """Watch the connection's socket for just what it waits for."""
+        fd = self._connection.fileno() if self._connection else None
+        if self._watched is not None and self._watched != fd:
+            self._selector.unregister(self._watched)
+            self._watched = None
+        if fd is None or self._connection is None:
+            return
+        if self._watched is None:
+            self._selector.register(fd, self._connection.wants, self._on_ready)
+            self._watched = fd
+        elif self._selector.get_key(fd).events != self._connection.wants:
+            self._selector.modify(fd, self._connection.wants, self._on_ready)
+
+    # Files
+
+    def _start_facts(self) -> None:
+        self._read_facts()
+        self._helper("facts")
+
+    def _helper(self, *words: str) -> None:
+        try:
+            self._launcher.helper(*words)
+        except OSError as error:
+            self._log.error("a helper can't be started", helper=words[0], reason=error.strerror)
+
+    def _read_facts(self) -> None:
+        found = read_json(os.path.join(self._config.state_dir, "facts.json"))
+        if found is not None:
+            with contextlib.suppress(ValueError):
+                self._tell(e.FactsRead(read(Facts, found)))
+
+    def _write_status(self, **more: Any) -> None:
+        core = self._core
+        running = core.running
+        status = {
+            "pid": os.getpid(),
+            "hostname": self._config.hostname,
+            "version": __version__,
+            "url": str(self._config.url),
+            "connection": core.connection,
+            "error": core.error,
+            "server_version": core.registered.server_version if core.registered else None,
+            "protocol": core.registered.protocol if core.registered else None,
+            "last_heartbeat_at": core.beat_sent_at,
+            "running": {"run_id": running.run_id, "command": running.command, "pid": running.pid}
+            if running
+            else None,
+            "undelivered": core.undelivered,
+            **more,
+        }
+        if status != self._status:
+            self._status = status
+            with contextlib.suppress(OSError):
+                swap_json(os.path.join(self._config.state_dir, "status.json"), status)
+
+
+_ACTIONS: dict[type, Callable[[Loop, Any], e.Event | None]] = {
+    e.Connect: Loop._do_connect,
+    e.Send: Loop._do_send,
+    e.Close: Loop._do_close,
+    e.Launch: Loop._do_launch,
+    e.RecordRun: Loop._do_record,
+    e.Finish: Loop._do_finish,
+    e.Look: Loop._do_look,
+    e.Settle: Loop._do_settle,
+    e.Signal: Loop._do_signal,
+    e.Delivered: Loop._do_delivered,
+    e.Sample: Loop._do_sample,
+    e.Exit: Loop._do_exit,
+    e.Say: Loop._do_say,
+}
+
+
+def _wall() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _suspended() -> float:
+    """Seconds this boot has spent asleep."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(boottime) - time.monotonic() if boottime is not None else 0.0
+
+
+def _drain(sock: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while sock.recv(4096):
+            pass

@@ -1,0 +1,48 @@
+"""`nixfleet-agent run`: puts the resident together."""
+
+import os
+import random
+
+from nixfleet_agent.__about__ import __version__
+from nixfleet_agent.backoff import Backoff
+from nixfleet_agent.config import Config, ConfigError
+from nixfleet_agent.core import Core, Identity
+from nixfleet_agent.launch import Spawn
+from nixfleet_agent.lock import Held, Lock
+from nixfleet_agent.log import Log
+from nixfleet_agent.loop import Loop
+from nixfleet_agent.runs import Runs
+
+COMMANDS = ("pull", "switch", "pull-switch", "test", "stop", "restart")
+"""What this agent can do."""
+
+
+def main(config: Config) -> int:
+    """Run until stopped. Exit code 0 after SIGTERM or `restart`, 2 when another agent runs here or nothing can be stored."""
+    log = Log(config.log_level, config.log_format)
+    try:
+        config.read_token()
+    except ConfigError as error:
+        log.error("configuration", reason=str(error))
+        return 2
+    try:
+        os.makedirs(config.state_dir, mode=0o700, exist_ok=True)
+        lock = Lock(os.path.join(config.state_dir, "agent.lock"))
+    except Held as held:
+        pid = held.holder.get("pid", "unknown")
+        log.error("another agent is running on this state directory", pid=pid, state_dir=config.state_dir)
+        return 2
+    except OSError as error:
+        log.error("the state directory can't be used", path=error.filename, reason=error.strerror)
+        return 2
+    log.info(
+        "starting", version=__version__, hostname=config.hostname, url=config.url, state_dir=config.state_dir
+    )
+    runs = Runs(config.state_dir)
+    runs.prune()
+    identity = Identity(config.hostname, config.platform, config.interval, COMMANDS)
+    core = Core(identity, Backoff(random.random), runs.undelivered())
+    code = Loop(config, core, runs, Spawn(config, dict(os.environ)), log).run()
+    log.info("stopped", exit_code=code)
+    lock.release()
+    return code

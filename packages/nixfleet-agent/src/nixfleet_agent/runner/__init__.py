@@ -1,0 +1,1 @@
+"""The runner: one process per command. It outlives any restart of the resident."""

@@ -1,0 +1,114 @@
+"""`nixfleet-agent settle RUN`: gives a result to a run whose runner died without one.
+
+What the run left running is ended, what it wrote and nobody read is moved into the log, then the run is `interrupted`
+(or what the caller says). A run that lives, or has a result, is left alone.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import psutil
+
+from nixfleet_agent import facts
+from nixfleet_agent.config import Config
+from nixfleet_agent.doorbell import Doorbell
+from nixfleet_agent.files import Disk, read_json
+from nixfleet_agent.journal import Journal, directory, load_request, load_result, records
+from nixfleet_agent.lock import Held, Lock
+from nixfleet_agent.runner.capture import Capture
+from nixfleet_agent.runner.main import store
+from nixfleet_agent.system import boot_id
+from nixfleet_protocol.messages import Status
+
+GRACE = 3.0
+
+
+def main(config: Config, run_id: str, have: int, disk: Disk | None = None) -> int:
+    """`have`: last record the server holds durably; numbering goes on behind it. Exit code 1: not settled."""
+    disk = disk or Disk()
+    path = directory(config.state_dir, run_id)
+    try:
+        lock = Lock(os.path.join(path, "lock"))
+    except (Held, OSError):
+        return 1
+    try:
+        if load_result(path) is not None:
+            return 0
+        _end_leftovers(run_id)
+        journal, whole = reopen(path, have, disk, config.log_max)
+        if whole:
+            _import_raw(journal, path)
+        request = load_request(path)
+        status = Status(
+            run_id=run_id,
+            command=request.command,
+            status="interrupted",
+            at=time.time_ns() // 1_000_000,
+            message=_reason(path),
+            generation=None,
+        )
+        code = store(journal, status)
+        with contextlib.suppress(Exception):
+            facts.publish(config)
+        return code
+    finally:
+        lock.release()
+        Doorbell(config.state_dir).ring(run_id)
+
+
+def reopen(path: str, have: int, disk: Disk, log_max: int) -> tuple[Journal, bool]:
+    """The journal of a dead run, cut after its last good record.
+
+    Also returns whether it holds everything that the server has. If not (a power loss took records that had been sent),
+    what the raw files hold can't be told apart from what was sent, and is left.
+    """
+    last, end, kept = 0, 0, 0
+    for record, offset in records(path):
+        last, end = record.seq, offset
+        kept += len(record.raw()) if record.stream != "note" else 0
+    file = os.path.join(path, "output")
+    if os.path.exists(file) and os.path.getsize(file) > end:
+        os.truncate(file, end)
+    journal = Journal(path, disk, log_max=log_max, last_seq=max(last, have), kept=kept)
+    if have > last:
+        journal.note("[output was lost in a crash of the host]")
+    return journal, have <= last
+
+
+def _import_raw(journal: Journal, path: str) -> None:
+    """Move what the programs wrote and the dead runner did not."""
+    taken = {"stdout": 0, "stderr": 0}
+    for record, _ in records(path):
+        if record.stream in taken:
+            taken[record.stream] += len(record.raw())
+    capture = Capture(journal, taken)
+    capture.finish_lines(time.monotonic(), sleep=time.sleep)
+    capture.close()
+
+
+def _reason(path: str) -> str:
+    runner = read_json(os.path.join(path, "runner.json")) or {}
+    before, now = runner.get("boot_id"), boot_id()
+    if before and now and before != now:
+        return "interrupted: the host restarted while it ran"
+    return "interrupted: the process that ran it was killed"
+
+
+def _end_leftovers(run_id: str) -> None:
+    """End every process of the run, found by the run id in its environment."""
+    for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+        living = list(_processes(run_id))
+        for process in living:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(number)
+        psutil.wait_procs(living, timeout=patience)
+
+
+def _processes(run_id: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get("NIXFLEET_RUN_ID") == run_id:
+                yield process

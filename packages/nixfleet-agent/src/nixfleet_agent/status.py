@@ -1,0 +1,53 @@
+"""`nixfleet-agent status`: what the resident last wrote about itself, checked against its lock."""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from nixfleet_agent.files import read_json
+from nixfleet_agent.lock import is_held
+
+EXIT = {"connected": 0, "not running": 1}
+"""Exit codes; whatever else the connection may be, it is none: 3."""
+
+
+def load(state_dir: str) -> dict[str, Any]:
+    """The status as it is printed by `--json`. `connection` is `not running` when no agent holds the lock."""
+    found = read_json(os.path.join(state_dir, "status.json")) or {}
+    if not is_held(os.path.join(state_dir, "agent.lock")):
+        keep: dict[str, Any] = {key: found[key] for key in ("hostname", "version", "url") if key in found}
+        return {"connection": "not running", "state_dir": state_dir, **keep}
+    return {"connection": "starting", "state_dir": state_dir, **found}
+
+
+def show(state_dir: str, as_json: bool) -> int:
+    """Print it. Exit code 0 connected, 1 not running, 3 running but not connected."""
+    found = load(state_dir)
+    out = sys.stdout.write
+    if as_json:
+        out(json.dumps(found, indent=2) + "\n")
+        return EXIT.get(found["connection"], 3)
+    if found["connection"] == "not running":
+        out(f"The agent is not running (state directory {state_dir}).\n")
+        return 1
+    out(f"{found.get('hostname', '?')}: {found['connection']}, agent {found.get('version', '?')}\n")
+    out(f"server       {found.get('url', '?')}\n")
+    if found.get("error"):
+        out(f"last error   {found['error']}\n")
+    beat = found.get("last_heartbeat_at")
+    out(f"heartbeat    {_ago(beat) if beat else 'none yet'}\n")
+    run = found.get("running")
+    out(
+        f"running      {run['command']} (run {run['run_id']}, process {run['pid']})\n"
+        if run
+        else "running      nothing\n"
+    )
+    if found.get("undelivered"):
+        out(f"undelivered  {found['undelivered']} runs wait for the server\n")
+    return EXIT.get(found["connection"], 3)
+
+
+def _ago(millis: int) -> str:
+    return f"{max(0, time.time() - millis / 1000):.0f} s ago"
