@@ -75,8 +75,8 @@ class Loop:
         return self._exit[0]
 
     def _prepare(self) -> None:
-        wake, woken = socket.socketpair()
-        for end in (wake, woken):
+        wake, woken = self._wake = socket.socketpair()  # kept: a closed one's number would go to the next socket
+        for end in self._wake:
             end.setblocking(False)
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
