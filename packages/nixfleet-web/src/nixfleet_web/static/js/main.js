@@ -3,7 +3,7 @@
 import Alpine from "/static/vendor/alpine-csp/module.esm.min.js";
 import { App } from "./app.js";
 import { announcement } from "./core/run-view.js";
-import { Api } from "./shell/api.js";
+import { Api, Refused } from "./shell/api.js";
 import { Connection } from "./shell/connection.js";
 import { banner, confirm, counts, toasts, topbar } from "./ui/chrome.js";
 import { dock } from "./ui/dock.js";
@@ -35,7 +35,7 @@ const connection = new Connection(
   },
   {
     onMessages: (messages) => app.receive(messages),
-    onRecords: (_, records) => log.append(records), // one run is followed at a time, the one in the dock
+    onRecords: (_, records) => log.write(records), // one run is followed at a time, the one in the dock
     onStatus: (status) => app.setStatus(status),
   },
 );
@@ -51,16 +51,16 @@ app.onFleet((fleet, before) => {
 app.onStatus(() => {
   frame.dataset.connection = app.status.state;
   hosts.update(app.fleet, app.live, app.now());
-  if (app.status.state === "lost") void stillLoggedIn();
+  if (app.status.state === "lost" || !api.ready) void identify();
 });
 everySecond(() => hosts.tick(app.now()));
 
-/** A socket that is refused doesn't say why; the API does. */
-async function stillLoggedIn() {
+/** Asks who we are: the API says what a refused socket doesn't, and hands out the CSRF token. */
+async function identify() {
   try {
     await api.session();
   } catch (problem) {
-    if (/** @type {any} */ (problem).status === 401) app.fail(problem);
+    if (problem instanceof Refused && problem.status === 401) app.fail(problem); // else: the connection is retried
   }
 }
 
@@ -76,17 +76,10 @@ Alpine.data("toasts", toasts(app));
 Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
 Alpine.data("dock", dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))));
 
-api.session().then(
-  () => {
-    Alpine.start();
-    connection.connect();
-    setInterval(() => ticking.forEach((listener) => listener()), 1000);
-    setInterval(() => void connection.check(), 15_000);
-    addEventListener("online", () => void connection.check());
-    document.addEventListener("visibilitychange", () => document.hidden || void connection.check());
-  },
-  (problem) => {
-    Alpine.start();
-    app.fail(problem);
-  },
-);
+Alpine.start();
+connection.connect();
+void identify();
+setInterval(() => ticking.forEach((listener) => listener()), 1000);
+setInterval(() => void connection.check(), 15_000);
+addEventListener("online", () => void connection.check());
+document.addEventListener("visibilitychange", () => document.hidden || void connection.check());

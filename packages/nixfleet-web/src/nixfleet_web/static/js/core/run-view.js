@@ -89,7 +89,7 @@ function facts(run, now) {
     run.started_by && `by ${run.started_by}`,
     moment(run.created_at, now),
     length !== null && duration(length),
-    run.lines > 0 && plural(run.lines, "record"),
+    run.lines > 0 && plural(run.lines, "line"),
     run.generation && `generation ${run.generation}`,
     run.commit && `commit ${shortCommit(run.commit)}`,
   ].filter((fact) => typeof fact === "string" && fact !== "");

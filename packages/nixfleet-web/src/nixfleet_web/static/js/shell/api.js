@@ -24,6 +24,11 @@ export class Api {
     this.fetcher = fetcher;
   }
 
+  /** Whether requests that change something can be made. */
+  get ready() {
+    return this.#csrf !== "";
+  }
+
   /** Asks who we are; keeps the CSRF token. Raises Refused with status 401 when logged out. */
   async session() {
     this.#csrf = (await this.#ask("GET", "/session")).csrf;

@@ -4,7 +4,7 @@ import { NO_RUN, historyView, runView } from "../core/run-view.js";
 import { downloadUrl } from "../shell/api.js";
 import { recall, remember } from "../shell/preferences.js";
 import { runPath, watch } from "../shell/route.js";
-import { iconUrl } from "../view/dom.js";
+import { byId, iconUrl } from "../view/dom.js";
 import { STOP } from "./chrome.js";
 
 /** @typedef {import("../core/types.js").Run} Run */
@@ -26,6 +26,8 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
   /** @type {Run[]} */
   let runs = [];
   let followed = "";
+  /** @type {Element|null} */
+  let opener = null;
 
   return {
     open: false,
@@ -81,7 +83,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
     /** @param {Run} run */
     showRun(run) {
       current = run;
-      this.open = true;
+      this.setOpen(true);
       this.hostName = run.host_id;
       onHost(run.host_id);
       if (followed !== run.run_id) {
@@ -95,7 +97,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
 
     /** @param {string} hostId @returns {Promise<Run[]>} */
     async loadHistory(hostId) {
-      this.open = true;
+      this.setOpen(true);
       if (this.hostName !== hostId) this.history = runs = [];
       this.hostName = hostId;
       onHost(hostId);
@@ -145,6 +147,21 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       });
     },
 
+    /** Where the dock covers the page, the page behind it is out of reach and gets the focus back. @param {boolean} open */
+    setOpen(open) {
+      if (this.open === open) return;
+      this.open = open;
+      const covers = open && matchMedia(NARROW).matches;
+      const main = byId("fleet", HTMLElement);
+      if (covers) {
+        opener = document.activeElement;
+        this.$nextTick(() => byId("run-title", HTMLHeadingElement).focus());
+      }
+      main.inert = covers;
+      if (!open && opener instanceof HTMLElement) opener.focus();
+      if (!open) opener = null;
+    },
+
     unfollow() {
       if (followed) connection.unfollow(followed);
       followed = "";
@@ -156,12 +173,15 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       runs = [];
       this.history = [];
       this.hostName = "";
-      this.open = false;
+      this.setOpen(false);
       onHost(null);
     },
 
     close() {
       app.close();
+    },
+    escape() {
+      if (this.open && !document.querySelector("dialog[open]")) app.close();
     },
     /** @param {Event} event */
     stop(event) {

@@ -39,6 +39,8 @@ export class HostRow {
     this.#live = live;
     this.#drawPresence(host);
     this.#drawFacts(host);
+    this.slots.unmeasured.hidden = host.metrics !== null;
+    this.cpu.element.hidden = this.ram.element.hidden = host.metrics === null;
     this.cpu.set(host.metrics?.cpu);
     this.ram.set(host.metrics?.ram);
     for (const [action, button] of this.#buttons) this.#drawButton(host, action, button);
@@ -106,7 +108,7 @@ export class HostRow {
     setText(slots.agent, [platform, agent].filter(Boolean).join(" · "));
     setText(slots.generation, facts?.generation ? `Gen ${facts.generation}` : "–");
     const trouble = facts?.repo_error;
-    setText(slots.commit, trouble ? "repository error" : shortCommit(facts?.commit));
+    setText(slots.commit, trouble ? "repo error" : shortCommit(facts?.commit));
     slots.commit.classList.toggle("host-trouble", Boolean(trouble));
     setAttribute(slots.commit, "title", trouble || (facts?.commit ? `${facts.branch ?? ""} ${facts.commit}`.trim() : null));
     setAttribute(slots.system, "title", systemName(host));

@@ -1,5 +1,5 @@
 /**
- * <nf-log>: a run's output, live. `begin` empties it, `append` adds records; it follows the end until the reader scrolls
+ * <nf-log>: a run's output, live. `begin` empties it, `write` adds records; it follows the end until the reader scrolls
  * up, and says how much has come since. Tells with a `following` event when that changes.
  */
 import { plural } from "../core/format.js";
@@ -51,7 +51,7 @@ export class LogView extends HTMLElement {
   }
 
   /** @param {import("../core/types.js").LogRecord[]} records in order */
-  append(records) {
+  write(records) {
     for (const record of records) this.#model.add(record);
     if (this.#scheduled) return;
     this.#scheduled = true;
