@@ -1,0 +1,68 @@
+"""Every error answer: a stable code, its HTTP status and title."""
+
+import json
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from nixfleet_protocol import limits
+from nixfleet_protocol.encode import to_dict
+from nixfleet_protocol.messages.api import Problem
+from nixfleet_server.errors import Declined
+
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "not_json": (400, "The body is not JSON"),
+    "not_authenticated": (401, "Not logged in"),
+    "login_failed": (401, "Login failed"),
+    "csrf": (403, "Not from this server's page"),
+    "scope": (403, "The token's scope is too small"),
+    "no_such_host": (404, "No such host"),
+    "no_such_run": (404, "No such run"),
+    "host_offline": (409, "The host is offline"),
+    "host_busy": (409, "The host is busy"),
+    "unsupported_command": (409, "The host can't do that"),
+    "not_running": (409, "The run has ended"),
+    "too_large": (413, "The body is too large"),
+    "invalid": (422, "Invalid request"),
+    "unknown_command": (422, "Unknown command"),
+    "not_supported": (422, "Not supported yet"),
+    "too_many_logins": (429, "Too many login attempts"),
+    "internal": (500, "A fault of the server"),
+    "shutting_down": (503, "The server is about to restart"),
+}
+
+
+def problem(
+    status: int, code: str, title: str, detail: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    """An error answer as problem+json."""
+    body = Problem(title=title, status=status, code=code, detail=detail[: limits.TEXT_MAX])
+    return Response(
+        json.dumps(to_dict(body, full=True)), status, headers, media_type="application/problem+json"
+    )
+
+
+async def on_declined(request: Request, error: Exception) -> Response:
+    """Starlette's handler for Declined."""
+    assert isinstance(error, Declined)
+    status, title = PROBLEMS[error.code]
+    headers = dict(error.headers)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(status, error.code, title, str(error), headers)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's handler for what no route takes."""
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
+    return problem(error.status_code, code, phrase, "", dict(error.headers or {}))
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """Starlette's handler for our own faults: the log has the details, the client gets none."""
+    status, title = PROBLEMS["internal"]
+    return problem(status, "internal", title, "the server's log says what happened")

@@ -1,0 +1,57 @@
+"""Runs: list, look, stop."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from nixfleet_protocol.messages import RunView
+from nixfleet_protocol.messages.api import RunList
+from nixfleet_server.api.body import answer, whole
+from nixfleet_server.auth.guard import Principal
+from nixfleet_server.context import context
+from nixfleet_server.errors import Declined
+from nixfleet_server.live.dispatch import find_host, stop
+from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.run import LiveRun
+from nixfleet_server.store import runs
+
+LIMIT_DEFAULT, LIMIT_MAX = 50, 1000
+
+
+async def newest(request: Request, principal: Principal) -> Response:
+    """GET /runs?host=&limit=&before=."""
+    hub = context(request).hub
+    limit = whole(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
+    host, before = request.query_params.get("host"), request.query_params.get("before")
+    if before is not None:
+        await find(hub, before)
+    found = await hub.db.read(lambda session: runs.newest(session, host, limit + 1, before))
+    if host is not None and not found and before is None:
+        await hub.refresh()
+        find_host(hub, host)  # no runs is an answer, a misspelt name is a mistake
+    page = tuple(_live(hub, view) for view in found[:limit])
+    return answer(RunList(runs=page, next=page[-1].run_id if len(found) > limit else None))
+
+
+async def show(request: Request, principal: Principal) -> Response:
+    """GET /runs/{id}."""
+    run = await find(context(request).hub, request.path_params["run_id"])
+    return answer(run.snapshot())
+
+
+async def end(request: Request, principal: Principal) -> Response:
+    """POST /runs/{id}/stop."""
+    run = await stop(context(request).hub, request.path_params["run_id"], principal.name)
+    return answer(run, 201)
+
+
+async def find(hub: Hub, run_id: str) -> LiveRun:
+    """A run by its id. Raises Declined."""
+    run = await hub.find(run_id)
+    if run is None:
+        raise Declined("no_such_run", "there is no such run; the newest: nixfleet runs")
+    return run
+
+
+def _live(hub: Hub, view: RunView) -> RunView:
+    run = hub.runs.get(view.run_id)
+    return run.snapshot() if run else view

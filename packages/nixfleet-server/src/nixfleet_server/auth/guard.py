@@ -1,0 +1,98 @@
+"""Who makes a request: by session cookie or API token; and whether it comes from our own page."""
+
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from nixfleet_server.auth.sessions import COOKIE, SECURE_COOKIE, csrf_token
+from nixfleet_server.auth.tokens import allows, hash_token
+from nixfleet_server.context import Context, context
+from nixfleet_server.errors import Declined
+from nixfleet_server.store import access
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Someone who was let in. `key` is the hash of what let them in; `expires_at` in milliseconds, for sessions."""
+
+    name: str
+    scope: str
+    key: str
+    session_id: str | None = None
+    expires_at: int | None = None
+
+
+async def authenticate(connection: HTTPConnection) -> Principal | None:
+    """Who it is; None when nobody we know. A bearer token counts alone, whatever cookie comes with it."""
+    shared = context(connection)
+    token = bearer(connection)
+    if token is not None:
+        row = await shared.hub.db.read(lambda db: access.find_token(db, token))
+        return Principal(row.name, row.scope, row.token_hash) if row else None
+    value = connection.cookies.get(SECURE_COOKIE if is_secure(shared, connection) else COOKIE)
+    session_id = shared.cookies.read(value) if value else None
+    if session_id is None:
+        return None
+    now = shared.hub.now()
+    expires_at = await shared.hub.db.read(lambda db: access.session_expiry(db, session_id, now))
+    if expires_at is None:
+        return None
+    return Principal("admin", "admin", hash_token(session_id), session_id, expires_at)
+
+
+async def require(connection: HTTPConnection, scope: str, *, changes: bool) -> Principal:
+    """The principal, if it may do this. Raises Declined."""
+    principal = await authenticate(connection)
+    if principal is None:
+        raise Declined("not_authenticated", "log in, or send Authorization: Bearer with an API token")
+    if not allows(principal.scope, scope):
+        raise Declined("scope", f"this token's scope is {principal.scope}; this needs {scope}")
+    if principal.session_id is not None and changes:
+        check_csrf(connection, principal.session_id)
+    return principal
+
+
+def check_csrf(connection: HTTPConnection, session_id: str) -> None:
+    """Raises Declined unless our own page sent this: same Origin, and the session's CSRF token."""
+    if not same_origin(connection):
+        raise Declined("csrf", "the request does not come from this server's own page (Origin)")
+    sent = connection.headers.get("x-csrf-token", "")
+    if not hmac.compare_digest(sent.encode(), csrf_token(session_id).encode()):
+        raise Declined("csrf", "X-CSRF-Token is missing or wrong: reload the page")
+
+
+def same_origin(connection: HTTPConnection) -> bool:
+    """Whether Origin is there and is this server: the public URL, or the host that was asked.
+
+    Only host and port are compared with the latter: behind a TLS proxy the page's scheme is not ours.
+    """
+    origin = connection.headers.get("origin")
+    if not origin:
+        return False
+    base = context(connection).settings.base_url
+    if base is not None and origin.lower() == base:
+        return True
+    url = urlsplit(origin)
+    return (
+        url.scheme in ("http", "https")
+        and url.netloc.lower() == connection.headers.get("host", "").lower() != ""
+    )
+
+
+def is_secure(shared: Context, connection: HTTPConnection) -> bool:
+    """Whether the client came over TLS, as far as we can know."""
+    return secure_scope(shared, connection.scope["scheme"])
+
+
+def secure_scope(shared: Context, scheme: str) -> bool:
+    """The same, from an ASGI scope's scheme."""
+    base = shared.settings.base_url
+    return scheme in ("https", "wss") or (base is not None and base.startswith("https:"))
+
+
+def bearer(connection: HTTPConnection) -> str | None:
+    """The bearer token of the request, if it has one."""
+    kind, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None

@@ -1,0 +1,1 @@
+"""The commands of `nixfleet-server`: one file each, with `add(subparsers)` and a function that runs it."""

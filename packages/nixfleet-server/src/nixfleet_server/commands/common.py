@@ -1,0 +1,74 @@
+"""What the administration commands share."""
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from nixfleet_server.errors import Busy, Refused
+from nixfleet_server.lock import make_data_dir, owner
+from nixfleet_server.migrations import HEAD
+from nixfleet_server.settings import Settings, load
+from nixfleet_server.store.database import Database, open_database
+from nixfleet_server.store.schema import migrate, version
+
+Run = Callable[[argparse.Namespace], int]
+START_WAIT = 10.0
+"""Seconds to wait for a server that is just migrating."""
+
+
+def command(
+    subparsers: Any, name: str, run: Run, help: str, *, json_output: bool = False
+) -> argparse.ArgumentParser:
+    """Add a command with the options all of them take."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(name, help=help, description=help)
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="directory of the database and the logs (NIXFLEET_DATA_DIR)"
+    )
+    if json_output:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The configuration with the command line's options on top. Raises ConfigError."""
+    return load(data_dir=args.data_dir, listen=getattr(args, "listen", None))
+
+
+def open_store(args: argparse.Namespace) -> Database:
+    """The database at this version's schema, whether a server runs on it or not."""
+    settings = settings_of(args)
+    make_data_dir(settings.data_dir)
+    database = open_database(settings.database)
+    if version(database) == HEAD:
+        return database
+    try:
+        with owner(settings.data_dir, START_WAIT):
+            migrate(database)
+    except Busy:
+        if version(database) != HEAD:
+            raise Refused("the server that runs here is of another version: restart it first") from None
+    return database
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(head: list[str], rows: list[list[str]]) -> None:
+    """Print aligned columns."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def moment(at: int | None) -> str:
+    """A time for people, in their time zone."""
+    return (
+        "never"
+        if at is None
+        else datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    )

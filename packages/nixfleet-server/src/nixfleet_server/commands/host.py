@@ -1,0 +1,88 @@
+"""`host add`, `list`, `rotate`, `remove`."""
+
+import argparse
+from typing import Any
+
+from nixfleet_server.commands.common import command, moment, open_store, show_json, table
+from nixfleet_server.domain.fleet import CRITICALITY
+from nixfleet_server.live.hub import wall_clock
+from nixfleet_server.store import hosts
+
+_ONCE = "It is shown only this once: put it into a file that only the agent can read, and name it in NIXFLEET_TOKEN_FILE."
+
+
+def add(subparsers: Any) -> None:
+    """Add the commands."""
+    text = "Add, list and remove hosts, and give them new tokens."
+    actions = subparsers.add_parser("host", help=text, description=text).add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    parser = command(actions, "add", run_add, "Add a host and print its agent's token.", json_output=True)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument(
+        "--criticality", choices=list(CRITICALITY), default="medium", help="decides the order (medium)"
+    )
+    command(actions, "list", run_list, "List the hosts.", json_output=True)
+    parser = command(
+        actions, "rotate", run_rotate, "Give a host a new token; the old one stops working.", json_output=True
+    )
+    parser.add_argument("name", metavar="NAME")
+    parser = command(actions, "remove", run_remove, "Remove a host; the history of its runs stays.")
+    parser.add_argument("name", metavar="NAME")
+
+
+def run_add(args: argparse.Namespace) -> int:
+    """Add a host."""
+    token = open_store(args).write_now(
+        lambda session: hosts.add(session, args.name, args.criticality, wall_clock())
+    )
+    _show_token(args, token, "The agent's token")
+    return 0
+
+
+def run_rotate(args: argparse.Namespace) -> int:
+    """Give a host a new token."""
+    token = open_store(args).write_now(lambda session: hosts.rotate(session, args.name))
+    _show_token(args, token, "The agent's new token")
+    return 0
+
+
+def run_remove(args: argparse.Namespace) -> int:
+    """Remove a host."""
+    open_store(args).write_now(lambda session: hosts.remove(session, args.name))
+    print(f"removed {args.name}")
+    return 0
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """List the hosts."""
+    found = open_store(args).read_now(hosts.everyone)
+    if args.json:
+        show_json(
+            [
+                {
+                    "host_id": host.name,
+                    "criticality": host.criticality,
+                    "platform": host.platform,
+                    "agent_version": host.agent_version,
+                    "last_seen_at": host.last_seen_at,
+                }
+                for host in found
+            ]
+        )
+    elif not found:
+        print("no hosts yet; add one: nixfleet-server host add NAME")
+    else:
+        rows = [
+            [host.name, host.criticality, host.platform, host.agent_version or "-", moment(host.last_seen_at)]
+            for host in found
+        ]
+        table(["HOST", "CRITICALITY", "PLATFORM", "AGENT", "LAST SEEN"], rows)
+    return 0
+
+
+def _show_token(args: argparse.Namespace, token: str, label: str) -> None:
+    if args.json:
+        show_json({"host_id": args.name, "token": token})
+    else:
+        print(f"{label} for {args.name}:\n\n    {token}\n\n{_ONCE}")

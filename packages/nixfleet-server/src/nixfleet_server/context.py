@@ -1,0 +1,36 @@
+"""What the parts of the application share: made once by `serve`, found on every request."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from starlette.requests import HTTPConnection
+
+from nixfleet_protocol import limits
+from nixfleet_server.auth.sessions import SessionCookies
+from nixfleet_server.domain.login import Attempts
+from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.ticker import Ticker
+from nixfleet_server.settings import Settings
+
+
+@dataclass
+class Context:
+    """The application's parts. Times in seconds."""
+
+    settings: Settings
+    hub: Hub
+    ticker: Ticker
+    cookies: SessionCookies
+    register_timeout: float = limits.REGISTER_TIMEOUT
+    silence_max: float = limits.SILENCE_MAX
+    attempts: Attempts = field(default_factory=dict)
+    hasher: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="hasher")
+    )
+    """Passwords are hashed one at a time: guessing in parallel gains nothing and can't take all the memory."""
+
+
+def context(connection: HTTPConnection) -> Context:
+    """The context of a request or socket."""
+    found: Context = connection.app.state.context
+    return found

@@ -1,0 +1,1 @@
+"""Rules without effects: no clock, socket, file or database."""

@@ -1,0 +1,30 @@
+"""What the server raises on purpose."""
+
+from collections.abc import Mapping
+
+from nixfleet_protocol.errors import NixFleetError
+
+
+class ConfigError(NixFleetError):
+    """The configuration can't be used. `str()` names the variable, what was found and what is allowed."""
+
+
+class Busy(NixFleetError):
+    """Another server owns the data directory."""
+
+
+class StoreFailed(NixFleetError):
+    """The disk refused a write or a sync; nothing more is acknowledged until a restart."""
+
+
+class Refused(NixFleetError):
+    """What an operator asked for can't be done, as a name that is taken. `str()` says what to do."""
+
+
+class Declined(NixFleetError):
+    """A request that is answered with a problem. `code` is a key of `api.problems.PROBLEMS`; `str()` says what to do."""
+
+    def __init__(self, code: str, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.headers = headers or {}

@@ -1,0 +1,222 @@
+"""One agent's connection: a reader, a writer, and nothing that another connection has to wait for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import groupby
+from typing import Any
+
+from starlette.websockets import WebSocket
+
+from nixfleet_protocol import limits
+from nixfleet_protocol.errors import RemoteProtocolError
+from nixfleet_protocol.messages import (
+    Ack,
+    CommandMessage,
+    Goodbye,
+    Heartbeat,
+    Output,
+    Ping,
+    Pong,
+    Progress,
+    Register,
+    RunView,
+    Status,
+)
+from nixfleet_protocol.session.server_end import ServerEnd
+from nixfleet_server import logging
+from nixfleet_server.live.host import LiveHost
+from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.register import register
+from nixfleet_server.live.socket import Connection
+
+log = logging.get(__name__)
+
+IN_FLIGHT_LINES = 2 * limits.WINDOW_LINES
+IN_FLIGHT_BYTES = 8 * limits.WINDOW_BYTES
+"""Received but not durable at most: the window an agent keeps by itself, with room for its counting characters where
+we count bytes. An agent beyond it floods us."""
+
+
+class AgentConnection(Connection):
+    """Serves one connection of `host`. `ready` from `registered` on."""
+
+    def __init__(
+        self, socket: WebSocket, hub: Hub, host: LiveHost, *, register_timeout: float, silence_max: float
+    ) -> None:
+        super().__init__(socket, host.name)
+        self.host = host
+        self.hub = hub
+        self.ready = False
+        self.runs: set[str] = set()
+        """Runs this connection may talk about: those it listed and those it was sent."""
+        self.end = ServerEnd()
+        self._register_timeout = register_timeout
+        self._silence_max = silence_max
+        self._outbox: list[Any] = []
+        self._acks: dict[str, Ack] = {}
+        self._ping_at = asyncio.get_running_loop().time() + limits.PING_INTERVAL
+        self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
+            Register: self._on_register,
+            Heartbeat: self._on_heartbeat,
+            Progress: self._on_progress,
+            Status: self._on_status,
+            Pong: self._on_pong,
+        }
+
+    # What the rest of the server tells it
+
+    def send(self, *messages: Any) -> None:
+        """Send messages, in order, as soon as the socket takes them. Never blocks."""
+        if self._closing is None:
+            self._outbox += messages
+            self._wake.set()
+
+    def acknowledge(self, run_id: str, seq: int, *, ended: bool = False) -> None:
+        """Tell the agent what is durable; only the newest word for each run is sent."""
+        if run_id not in self.runs:
+            return
+        last = self._acks.get(run_id)
+        if last is None or not last.ended:
+            self._acks[run_id] = Ack(run_id=run_id, seq=seq, ended=ended)
+        self._wake.set()
+
+    def command(self, run: RunView) -> None:
+        """Hand a run to the agent."""
+        self.runs.add(run.run_id)
+        self.send(CommandMessage(run_id=run.run_id, command=run.command, options=run.options))
+
+    def dismiss(self, reason: str, message: str) -> None:
+        """Say goodbye and close: the connection was replaced, or its host may no longer connect."""
+        log.info("agent dismissed", host=self.host.name, reason=reason)
+        self.send(Goodbye(reason=reason, message=message))
+        self.close(1008, message)
+
+    # The connection's life
+
+    async def serve(self) -> None:
+        """Serve the accepted socket until it is closed."""
+        try:
+            await super().serve()
+        finally:
+            if self.host.connection is self:
+                self.host.connection = None
+                self.host.unsaved = True
+                log.info("agent disconnected", host=self.host.name)
+                self.hub.host_changed(self.host)
+            self.hub.someone_left()
+
+    async def _read(self) -> None:
+        async with asyncio.timeout(self._register_timeout):
+            while self.end.state == "new":
+                await self._frame(await self._receive())
+        while True:
+            async with asyncio.timeout(self._silence_max):
+                frame = await self._receive()
+            await self._frame(frame)
+
+    async def _frame(self, frame: str) -> None:
+        refused = self.end.refused
+        messages = self.end.receive(frame)
+        if self._closing is not None:
+            return
+        if self.end.refused > refused:
+            log.warning(
+                "output broke a rule and was not kept",
+                host=self.host.name,
+                records=self.end.refused - refused,
+            )
+        if self.ready:
+            self._heard()
+        for kind, group in groupby(messages, type):
+            if kind is Output:
+                self._on_output(group)
+            else:
+                for message in group:
+                    await self._handlers[kind](message)
+
+    def _heard(self) -> None:
+        host = self.host
+        host.heard = self.hub.monotonic()
+        host.record.last_seen_at = self.hub.now()
+        host.unsaved = True
+        if host.shown != host.presence(host.heard):
+            self.hub.host_changed(host)
+
+    def _woken_at(self) -> float | None:
+        return self._ping_at
+
+    async def _pump(self) -> None:
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._ping_at:
+            self._outbox.append(Ping(at=self.hub.now()))
+            self._ping_at = clock() + limits.PING_INTERVAL
+        messages, self._outbox = self._outbox, []
+        if self.ready:
+            messages += self._acks.values()
+            self._acks.clear()
+        for frame in self.end.send(*messages):
+            await self._send(frame)
+
+    # What the agent says
+
+    async def _on_register(self, message: Register) -> None:
+        await register(self, message)
+
+    async def _on_heartbeat(self, message: Heartbeat) -> None:
+        host = self.host
+        host.record.facts = message.facts or host.record.facts
+        host.metrics = message.metrics
+        if host.run and message.run_id == host.run.view.run_id:
+            host.run.pid = message.command_pid or host.run.pid
+        self.hub.host_changed(host)
+
+    def _on_output(self, messages: Iterable[Output]) -> None:
+        for run_id, group in groupby(messages, lambda output: output.run_id):
+            self._permit(run_id)
+            run = self.hub.runs.get(run_id)
+            outputs = list(group)
+            if run is None:
+                self.acknowledge(run_id, outputs[-1].seq, ended=True)
+                continue
+            if run.ending:  # its log is complete: these came before, and the end is acknowledged soon
+                continue
+            data = run.accept(outputs)
+            if data:
+                self.hub.logs.append(run_id, data, run.received)
+            if outputs[0].seq <= run.durable:
+                self.acknowledge(run_id, run.durable)
+        lines = size = 0
+        for run in (self.hub.runs[run_id] for run_id in self.runs if run_id in self.hub.runs):
+            lines, size = lines + run.in_flight[0], size + run.in_flight[1]
+        if lines > IN_FLIGHT_LINES or size > IN_FLIGHT_BYTES:
+            raise RemoteProtocolError("more unacknowledged output than the window allows")
+
+    async def _on_progress(self, message: Progress) -> None:
+        self._permit(message.run_id)
+        run = self.hub.runs.get(message.run_id)
+        if run and not run.ending:
+            run.progress = message.progress
+            self.hub.progressed(run)
+
+    async def _on_status(self, message: Status) -> None:
+        self._permit(message.run_id)
+        run = self.hub.runs.get(message.run_id)
+        if run is None:
+            self.acknowledge(message.run_id, message.last_seq, ended=True)
+        elif message.status == "running":
+            await self.hub.begin(run, message)
+        elif message.last_seq > run.received:
+            raise RemoteProtocolError(
+                f"status: ends at record {message.last_seq}, but {run.received + 1} has not come"
+            )
+        else:
+            self.hub.finish(run, message)
+
+    async def _on_pong(self, message: Pong) -> None:
+        pass  # hearing it was the point
+
+    def _permit(self, run_id: str) -> None:
+        if run_id not in self.runs:
+            raise RemoteProtocolError(
+                "a message about a run that was neither listed nor sent on this connection"
+            )

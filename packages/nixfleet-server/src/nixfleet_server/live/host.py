@@ -1,0 +1,67 @@
+"""A host as it is now."""
+
+from typing import TYPE_CHECKING
+
+from nixfleet_protocol.messages import Metrics, RunView
+from nixfleet_protocol.messages.browser import HostView
+from nixfleet_server.domain.presence import presence
+from nixfleet_server.live.run import LiveRun
+from nixfleet_server.store.hosts import HostRecord
+
+if TYPE_CHECKING:
+    from nixfleet_server.live.agent import AgentConnection
+
+
+class LiveHost:
+    """What is kept of a host, and what only holds while the server runs."""
+
+    def __init__(self, record: HostRecord, last_run: RunView | None = None) -> None:
+        self.record = record
+        self.connection: AgentConnection | None = None
+        self.heard = float("-inf")
+        """When its last message came, by the monotonic clock."""
+        self.metrics: Metrics | None = None
+        self.run: LiveRun | None = None
+        """The run under way, `stop` and `restart` aside."""
+        self.last_run = last_run
+        self.shown = ""
+        """The presence that watchers were last told."""
+        self.unsaved = False
+
+    @property
+    def name(self) -> str:
+        """The host's id."""
+        return self.record.name
+
+    def presence(self, now: float) -> str:
+        """Whether it is there; `now` by the monotonic clock."""
+        return presence(
+            seen=self.record.last_seen_at is not None,
+            connected=self.connection is not None,
+            silent=now - self.heard,
+            interval=self.record.interval,
+            busy=self.run is not None,
+        )
+
+    def view(self, now: float) -> HostView:
+        """The host as peers see it."""
+        record, run = self.record, self.run
+        return HostView(
+            host_id=record.name,
+            criticality=record.criticality,
+            presence=self.presence(now),
+            connected=self.connection is not None,
+            last_seen_at=record.last_seen_at,
+            interval=record.interval,
+            platform=record.platform,
+            agent_version=record.agent_version,
+            protocol=record.protocol,
+            compatible=record.compatible,
+            commands=record.commands,
+            facts=record.facts,
+            metrics=self.metrics,
+            pending_command=run.view.command if run else None,
+            command_pid=run.pid if run else None,
+            run_id=run.view.run_id if run else None,
+            last_run=run.snapshot() if run else self.last_run,
+        )

@@ -1,0 +1,56 @@
+"""What happens because time passes: presence, expiry, changes made by other processes."""
+
+import asyncio
+
+from nixfleet_server import logging
+from nixfleet_server.live.hub import Hub
+from nixfleet_server.store import access
+
+log = logging.get(__name__)
+
+TICK = 1.0
+"""Seconds between two looks."""
+SAVE_EVERY = 5
+"""Ticks between two writes of what hosts said of themselves: all that a crash can lose is how lately one was seen."""
+
+
+class Ticker:
+    """Looks after the hub once a second. `beat` is when it last did, by the hub's monotonic clock."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.beat = hub.monotonic()
+
+    async def run(self) -> None:
+        """Tick for ever; a tick that fails is logged and the next one comes."""
+        count = 0
+        while True:
+            await asyncio.sleep(TICK)
+            count += 1
+            try:
+                await self._tick(save=count % SAVE_EVERY == 0)
+                self.beat = self._hub.monotonic()
+            except Exception:
+                log.exception("housekeeping failed")
+
+    async def _tick(self, *, save: bool) -> None:
+        hub = self._hub
+        now = hub.monotonic()
+        for host in hub.hosts.values():
+            if host.presence(now) != host.shown:
+                hub.host_changed(host)
+        for browser in hub.browsers:
+            if browser.expires_at is not None and browser.expires_at <= hub.now():
+                browser.close(1008, "the session is over: log in again")
+        if await hub.refresh():
+            await close_strangers(hub)
+        if save:
+            await hub.save()
+
+
+async def close_strangers(hub: Hub) -> None:
+    """Close the connections of sessions and tokens that are no longer valid."""
+    keys = await hub.db.read(lambda session: access.live_keys(session, hub.now()))
+    for browser in list(hub.browsers):
+        if browser.key not in keys:
+            browser.close(1008, "access was withdrawn: log in again")

@@ -1,0 +1,97 @@
+"""The logs as the rest of the server uses them: append, read, recover; all file work off the event loop."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from nixfleet_protocol.record import Record
+from nixfleet_server.logs.files import Files
+from nixfleet_server.logs.read import read, tail
+from nixfleet_server.logs.writer import LogWriter
+
+
+class LogStore:
+    """Logs in `directory`. Made on the running event loop, on which `on_durable(run_id, seq)` is called."""
+
+    def __init__(
+        self,
+        directory: Path,
+        on_durable: Callable[[str, int], None],
+        on_failed: Callable[[str], None],
+        files: Files | None = None,
+    ) -> None:
+        self.bad: str | None = None
+        """Why nothing more can be written; None while all is well."""
+        self._directory = directory
+        self._files = files or Files()
+        self._loop = asyncio.get_running_loop()
+        self._on_durable = on_durable
+        self._on_failed = on_failed
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="log-reader")
+        self._writer = LogWriter(directory, self._durable, self._failed, self._files)
+
+    def append(self, run_id: str, data: bytes, seq: int) -> None:
+        """Write whole records, the last of which is `seq`. Returns at once; `on_durable` tells when it is safe."""
+        self._writer.append(run_id, data, seq)
+
+    def close(self, run_id: str) -> None:
+        """Nothing more comes for this run."""
+        self._writer.close(run_id)
+
+    async def read(
+        self, run_id: str, from_seq: int, max_records: int, max_bytes: int = 1 << 20
+    ) -> list[Record]:
+        """See `read.read`. Also gives what is written but not durable yet."""
+        return await self._loop.run_in_executor(
+            self._readers, read, self._path(run_id), from_seq, max_records, max_bytes
+        )
+
+    async def recover(self, run_id: str) -> int:
+        """The last record of a log that an earlier server left, durable when this returns; torn records are cut off."""
+        return await self._loop.run_in_executor(self._readers, self._recover, run_id)
+
+    def stop(self) -> None:
+        """Make everything durable and end the threads. Blocks."""
+        self._writer.stop()
+        self._readers.shutdown()
+
+    def _recover(self, run_id: str) -> int:
+        path = self._path(run_id)
+        seq, end = tail(path)
+        if not path.exists():
+            return 0
+        if path.stat().st_size > end:
+            os.truncate(path, end)
+        # An earlier server's writes may still be only in memory: what we count as ours must be on the disk.
+        fd = self._files.open(path)
+        try:
+            self._files.sync(fd)
+        finally:
+            self._files.close(fd)
+        self._files.sync_directory(self._directory)
+        return seq
+
+    def _path(self, run_id: str) -> Path:
+        return self._directory / f"{run_id}.log"
+
+    def _durable(self, pairs: list[tuple[str, int]]) -> None:
+        self._call(self._tell, pairs)
+
+    def _failed(self, reason: str) -> None:
+        self._call(self._fail, reason)
+
+    def _call(self, function: Callable[..., None], argument: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, argument)
+        except RuntimeError:  # the loop has ended before us: nobody is left to tell
+            return
+
+    def _tell(self, pairs: list[tuple[str, int]]) -> None:
+        for run_id, seq in pairs:
+            self._on_durable(run_id, seq)
+
+    def _fail(self, reason: str) -> None:
+        self.bad = reason
+        self._on_failed(reason)

@@ -1,0 +1,14 @@
+"""Alembic's entry: runs migrations on the connection that `store.schema` hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from nixfleet_server.store import tables  # noqa: F401  (fills the metadata)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

@@ -1,0 +1,175 @@
+"""`nixfleet-server serve`: own the data directory, listen, and leave without losing anything."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import uvicorn
+
+from nixfleet_protocol import limits
+from nixfleet_protocol.messages import Goodbye
+from nixfleet_server import logging
+from nixfleet_server.app import build
+from nixfleet_server.auth.sessions import SessionCookies, session_secrets
+from nixfleet_server.context import Context
+from nixfleet_server.errors import ConfigError
+from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.ticker import Ticker
+from nixfleet_server.lock import make_data_dir, owner
+from nixfleet_server.logs.files import Files
+from nixfleet_server.settings import Settings
+from nixfleet_server.store.database import Database, open_database
+from nixfleet_server.store.schema import migrate
+
+log = logging.get(__name__)
+
+LOCK_WAIT = 1.0
+"""Seconds a starting server waits for one that is just leaving."""
+LEAVE_WAIT = 3.0
+"""Seconds that connections get to take their goodbye."""
+DEAD_AFTER_MS = 45_000
+"""A peer that takes no data for so long is gone (TCP_USER_TIMEOUT on what we accept)."""
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT. Raises ConfigError or Busy when it can't start."""
+    if settings.password_hash is None:
+        raise ConfigError(
+            "no password is set: run `nixfleet-server hash-password` and put what it prints into"
+            " NIXFLEET_PASSWORD_HASH (or into a file named by NIXFLEET_PASSWORD_HASH_FILE)"
+        )
+    make_data_dir(settings.data_dir)
+    with owner(settings.data_dir, LOCK_WAIT):
+        database = open_database(settings.database)
+        if migrate(database):
+            log.info("database migrated")
+        with contextlib.closing(listen(settings)) as listener:
+            asyncio.run(_serve(settings, database, listener))
+    return 0
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A bound socket. Raises ConfigError."""
+    host, port = settings.listen
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # accepted sockets inherit it
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
+        listener.bind(address)
+    except OSError as error:
+        raise ConfigError(f"NIXFLEET_LISTEN: can't listen on {settings.listen}: {error.strerror}") from None
+    if not settings.listen.loopback:
+        log.warning(
+            "listening beyond this machine without TLS: put a TLS proxy in front", listen=str(settings.listen)
+        )
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, database: Database, files: Files | None = None
+) -> AsyncIterator[Context]:
+    """The fleet's state, loaded, looked after, and in the end written out."""
+    hub = Hub(settings, database, files=files)
+    ticker = Ticker(hub)
+    await hub.load()
+    looking = asyncio.create_task(ticker.run())
+    try:
+        yield Context(settings, hub, ticker, SessionCookies(session_secrets(settings)))
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        await hub.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with the signals in our hands and a word when it listens."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say_started = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ours: uvicorn's would drop connections without a goodbye and end the process by the signal."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self._say_started()
+
+
+def make_server(shared: Context, started: Callable[[], None]) -> Server:
+    """The HTTP server around a context."""
+    proxies = list(shared.settings.trusted_proxies)
+    return Server(
+        uvicorn.Config(
+            build(shared),
+            lifespan="off",
+            ws="wsproto",
+            ws_max_size=limits.FRAME_MAX,
+            ws_per_message_deflate=False,
+            ws_ping_interval=limits.PING_INTERVAL,
+            ws_ping_timeout=limits.SILENCE_MAX - limits.PING_INTERVAL,
+            timeout_graceful_shutdown=3,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
+            server_header=False,
+            access_log=False,
+            log_config=None,
+        ),
+        started,
+    )
+
+
+async def _serve(settings: Settings, database: Database, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    url = settings.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def started() -> None:
+        print(f"NixFleet serves at {url} (listening on {host} port {port})", flush=True)
+        log.info("serving", url=url, data_dir=str(settings.data_dir))
+
+    async with running(settings, database) as shared:
+        server = make_server(shared, started)
+        loop = asyncio.get_running_loop()
+        leaving: list[asyncio.Task[None]] = []
+
+        def on_signal() -> None:
+            if leaving:
+                server.force_exit = server.should_exit = True
+            else:
+                leaving.append(loop.create_task(leave(shared.hub, server)))
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+        await server.serve(sockets=[listener])
+    log.info("stopped")
+
+
+async def leave(hub: Hub, server: uvicorn.Server) -> None:
+    """Say goodbye, so that nobody takes a restart for an outage and not all come back in the same second."""
+    log.info("stopping")
+    hub.leaving = True
+    agents = [host.connection for host in hub.hosts.values() if host.connection]
+    spread = max(5.0, len(agents) / 20)
+    for agent in agents:
+        agent.send(
+            Goodbye(reason="shutdown", message="the server restarts", retry_min=1.0, retry_max=1.0 + spread)
+        )
+        agent.close(1012, "the server restarts")
+    for browser in hub.browsers:
+        browser.close(1012, "the server restarts")
+    hub.someone_left()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEAVE_WAIT):
+            await hub.alone.wait()
+    server.should_exit = True

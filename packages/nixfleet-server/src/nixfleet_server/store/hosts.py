@@ -1,0 +1,124 @@
+"""Hosts in the database. Each function runs inside a transaction that its caller opened."""
+
+import json
+from dataclasses import dataclass
+from typing import get_args
+
+from sqlalchemy import func
+from sqlmodel import Session, select
+
+from nixfleet_protocol import limits
+from nixfleet_protocol.encode import to_dict
+from nixfleet_protocol.messages import Facts
+from nixfleet_protocol.messages.fields import HostId
+from nixfleet_protocol.validate import read_json
+from nixfleet_server.auth.tokens import hash_token, new_token
+from nixfleet_server.domain.fleet import order
+from nixfleet_server.errors import Refused
+from nixfleet_server.store.tables import Host
+
+_NAME = get_args(HostId)[1]
+
+
+@dataclass(slots=True, kw_only=True)
+class HostRecord:
+    """What is kept of a host. Times in milliseconds, `interval` in seconds."""
+
+    name: str
+    criticality: str
+    token_hash: str
+    last_seen_at: int | None = None
+    interval: float = limits.INTERVAL_DEFAULT
+    platform: str = "unknown"
+    agent_version: str | None = None
+    protocol: str | None = None
+    compatible: bool = True
+    commands: tuple[str, ...] = ()
+    facts: Facts | None = None
+
+
+def add(session: Session, name: str, criticality: str, now: int) -> str:
+    """Add a host and give its token, which is nowhere else. Raises Refused for a bad or taken name."""
+    try:
+        _NAME.check(name)
+    except ValueError:
+        raise Refused(
+            f"not a host name: {ascii(name)[:80]} (at most 63 letters, digits, - and _;"
+            " the first and the last a letter or digit)"
+        ) from None
+    taken = session.exec(select(Host).where(func.lower(Host.name) == name.lower())).first()
+    if taken:
+        raise Refused(
+            f"there is a host {taken.name} already; for a new token: nixfleet-server host rotate {taken.name}"
+        )
+    if session.exec(select(func.count()).select_from(Host)).one() >= limits.HOSTS_MAX:
+        raise Refused(f"there are {limits.HOSTS_MAX} hosts, the most one server takes")
+    token = new_token("nfa_")
+    session.add(Host(name=name, criticality=criticality, token_hash=hash_token(token), created_at=now))
+    return token
+
+
+def everyone(session: Session) -> list[HostRecord]:
+    """All hosts in the order to show them."""
+    rows = sorted(session.exec(select(Host)), key=lambda host: order(host.criticality, host.name))
+    return [_record(row) for row in rows]
+
+
+def by_token(session: Session, token: str) -> HostRecord | None:
+    """The host whose token this is."""
+    row = session.exec(select(Host).where(Host.token_hash == hash_token(token))).first()
+    return _record(row) if row else None
+
+
+def rotate(session: Session, name: str) -> str:
+    """Give a host a new token; the old one stops working. Raises Refused when there is no such host."""
+    host = _get(session, name)
+    token = new_token("nfa_")
+    host.token_hash = hash_token(token)
+    session.add(host)
+    return token
+
+
+def remove(session: Session, name: str) -> None:
+    """Remove a host; its history stays. Raises Refused when there is no such host."""
+    session.delete(_get(session, name))
+
+
+def save(session: Session, records: list[HostRecord]) -> None:
+    """Write what hosts said of themselves. A host that was removed meanwhile stays removed."""
+    for record in records:
+        row = session.exec(select(Host).where(Host.name == record.name)).first()
+        if row is None:
+            continue
+        row.last_seen_at, row.interval, row.platform = record.last_seen_at, record.interval, record.platform
+        row.agent_version, row.protocol, row.compatible = (
+            record.agent_version,
+            record.protocol,
+            record.compatible,
+        )
+        row.commands = json.dumps(record.commands)
+        row.facts = json.dumps(to_dict(record.facts)) if record.facts else None
+        session.add(row)
+
+
+def _record(row: Host) -> HostRecord:
+    return HostRecord(
+        name=row.name,
+        criticality=row.criticality,
+        token_hash=row.token_hash,
+        last_seen_at=row.last_seen_at,
+        interval=row.interval,
+        platform=row.platform,
+        agent_version=row.agent_version,
+        protocol=row.protocol,
+        compatible=row.compatible,
+        commands=tuple(json.loads(row.commands)),
+        facts=read_json(Facts, row.facts) if row.facts else None,
+    )
+
+
+def _get(session: Session, name: str) -> Host:
+    host = session.exec(select(Host).where(Host.name == name)).first()
+    if host is None:
+        raise Refused(f"no host {ascii(name)[:80]}; the hosts: nixfleet-server host list")
+    return host

@@ -1,0 +1,51 @@
+"""The pages: files of nixfleet-web, or of another unpacked one."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+import nixfleet_web
+from nixfleet_server.auth.guard import authenticate
+from nixfleet_server.errors import ConfigError
+from nixfleet_server.settings import Settings
+
+PAGES = ("index.html", "login.html")
+
+
+def web_dir(settings: Settings) -> Path:
+    """Where the assets are. Raises ConfigError when they aren't."""
+    if settings.web_dir is None:
+        return nixfleet_web.static_dir()
+    for place in (
+        settings.web_dir,
+        settings.web_dir / "static",
+        settings.web_dir / "nixfleet_web" / "static",
+    ):
+        if all((place / page).is_file() for page in PAGES):
+            return place
+    raise ConfigError(
+        f"NIXFLEET_WEB_DIR: {settings.web_dir} holds no {' and '.join(PAGES)}: unpack nixfleet-web there"
+    )
+
+
+def routes(directory: Path) -> list[BaseRoute]:
+    """The pages' routes."""
+
+    async def index(request: Request) -> Response:
+        if await authenticate(request) is None:
+            return RedirectResponse("/login", 303)
+        return FileResponse(directory / "index.html")
+
+    async def login(request: Request) -> Response:
+        if await authenticate(request) is not None:
+            return RedirectResponse("/", 303)
+        return FileResponse(directory / "login.html")
+
+    return [
+        Route("/", index),
+        Route("/login", login),
+        Mount("/static", StaticFiles(directory=directory)),
+    ]
