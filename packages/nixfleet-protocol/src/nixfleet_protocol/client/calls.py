@@ -4,11 +4,11 @@ A call is sent by a shell. A plan is a generator of calls that needs several: it
 and returns its result, so that the sync and the async client share it.
 """
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from json import dumps
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
 
 from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.errors import ClientError, NotAllowed, NotConnected, Refused, RemoteProtocolError
@@ -19,6 +19,8 @@ from nixfleet_protocol.validate import read_json
 
 T = TypeVar("T")
 Plan = Generator["Call[Any]", Any, T]
+
+_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
 
 PAGE = 1000
 """Runs and records asked for at once."""
@@ -42,29 +44,29 @@ def hosts() -> Call[HostList]:
 
 
 def host(host_id: str) -> Call[HostView]:
-    return Call("GET", f"/hosts/{_part(host_id)}", HostView)
+    return Call("GET", f"/hosts/{_part(host_id, 'host')}", HostView)
 
 
 def start(host_id: str, command: str, options: Options) -> Call[RunView]:
     body = dumps(to_dict(RunRequest(command=command, options=options))).encode()
-    return Call("POST", f"/hosts/{_part(host_id)}/runs", RunView, body=body)
+    return Call("POST", f"/hosts/{_part(host_id, 'host')}/runs", RunView, body=body)
 
 
 def run(run_id: str) -> Call[RunView]:
-    return Call("GET", f"/runs/{_part(run_id)}", RunView)
+    return Call("GET", f"/runs/{_part(run_id, 'run')}", RunView)
 
 
 def stop(run_id: str) -> Call[RunView]:
-    return Call("POST", f"/runs/{_part(run_id)}/stop", RunView)
+    return Call("POST", f"/runs/{_part(run_id, 'run')}/stop", RunView)
 
 
 def log_page(run_id: str, from_seq: int) -> Call[LogPage]:
     params = {"from": str(from_seq), "limit": str(PAGE)}
-    return Call("GET", f"/runs/{_part(run_id)}/log", LogPage, params)
+    return Call("GET", f"/runs/{_part(run_id, 'run')}/log", LogPage, params)
 
 
 def raw_log(run_id: str) -> Call[bytes]:
-    return Call("GET", f"/runs/{_part(run_id)}/log", bytes, {"format": "raw"})
+    return Call("GET", f"/runs/{_part(run_id, 'run')}/log", bytes, {"format": "raw"})
 
 
 def runs(host_id: str | None, limit: int) -> Plan[list[RunView]]:
@@ -83,7 +85,7 @@ def runs(host_id: str | None, limit: int) -> Plan[list[RunView]]:
 def find_run(word: str) -> Plan[RunView]:
     """The run whose id is, or begins with, `word`. Raises Refused when none or several do."""
     if len(word) == 32 or not word or not set(word) <= set("0123456789abcdef"):
-        whole: RunView = yield run(word or "-")
+        whole: RunView = yield run(word)
         return whole
     found: list[RunView] = []
     before: str | None = None
@@ -144,6 +146,12 @@ def _runs_page(host_id: str | None, limit: int, before: str | None) -> Call[RunL
     return Call("GET", "/runs", RunList, {key: value for key, value in params.items() if value})
 
 
-def _part(text: str) -> str:
-    """One part of a path; `.` and `..` would change the path itself."""
-    return quote(text, safe="").replace(".", "%2E") or "-"
+def _part(text: str, what: str) -> str:
+    """One part of a path. What no name and no id looks like is refused here, before it can become another path."""
+    if not _NAME.fullmatch(text):
+        raise Refused(
+            f"{text!r} can't be the name or id of a {what}; `nixfleet {what}s` lists them",
+            status=404,
+            code=f"no_such_{what}",
+        )
+    return text

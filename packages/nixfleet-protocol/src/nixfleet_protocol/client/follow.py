@@ -7,6 +7,7 @@ what was seen before is dropped, a gap is an error, so every record comes out on
 import random
 import time
 from collections.abc import Callable
+from dataclasses import fields
 
 from nixfleet_protocol.encode import encode
 from nixfleet_protocol.errors import NixFleetError, NotConnected, Refused, RemoteProtocolError
@@ -15,6 +16,8 @@ from nixfleet_protocol.messages.api import LogRecord
 from nixfleet_protocol.messages.browser import CommandOutput, CommandProgress, Notice, RunUpdate, Subscribe
 from nixfleet_protocol.messages.parts import ProgressState, RunView
 from nixfleet_protocol.validate import validator
+
+_RUN_FIELDS = tuple(field.name for field in fields(RunView))
 
 END = SEQ_MAX
 """As `from_seq`: no output, only the outcome."""
@@ -53,7 +56,7 @@ class Follow:
             if isinstance(message, CommandOutput):
                 self._take(message, records)
             elif isinstance(message, RunUpdate):
-                self.run = message
+                self.run = RunView(**{name: getattr(message, name) for name in _RUN_FIELDS})
             elif isinstance(message, CommandProgress):
                 self.progress = message.progress
             elif isinstance(message, Notice) and message.level == "error":
