@@ -39,7 +39,9 @@ class Repo:
             "GIT_COMMITTER_NAME": "A",
             "GIT_COMMITTER_EMAIL": "a@example.org",
         }
-        done = subprocess.run(["git", *words], cwd=self.path, env=env, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", *words], cwd=self.path, env=env, check=True, capture_output=True, text=True
+        )
         return done.stdout.strip()
 
     def commit(self, files: dict[str, str | bytes], *, executable: bool = True) -> str:
@@ -85,8 +87,12 @@ class Agent:
     def start(self) -> "Agent":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "nixfleet_agent", "run"], env=self.env, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd="/",
+                [sys.executable, "-P", "-m", "nixfleet_agent", "run"],
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
             )
         return self
 
@@ -97,8 +103,13 @@ class Agent:
 
     def call(self, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-P", "-m", "nixfleet_agent", *words], env={**self.env, **env}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=60, check=False,
+            [sys.executable, "-P", "-m", "nixfleet_agent", *words],
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     def run_dir(self, run_id: str) -> Path:

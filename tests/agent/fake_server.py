@@ -118,7 +118,9 @@ class FakeServer:
         return value
 
     def connected(self, count: int = 1) -> None:
-        self.wait(lambda: len(self.registers) >= count and self._end and self._end.state == "active", "register")
+        self.wait(
+            lambda: len(self.registers) >= count and self._end and self._end.state == "active", "register"
+        )
 
     def ended(self, run_id: str) -> Status:
         status: Status = self.wait(lambda: self.ends.get(run_id), f"the end of {run_id}")[0]
@@ -151,10 +153,14 @@ class FakeServer:
         try:
             for frame in connection:
                 assert isinstance(frame, str)
-                for message in end.receive(frame):
+                messages = end.receive(frame)
+                for message in messages:
                     self._on(message)
+                self._acknowledge({message.run_id for message in messages if isinstance(message, Output)})
         except ConnectionClosed as closed:
-            self.closes.append((closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else ""))
+            self.closes.append(
+                (closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else "")
+            )
         except (OSError, AssertionError):
             pass
         else:
@@ -181,11 +187,7 @@ class FakeServer:
             HeldRun(run_id=r.run_id, have=len(self.log.get(r.run_id, [])), ended=r.run_id in self.acked_ends)
             for r in message.runs
         )
-        self.send(
-            Registered(
-                host_id=message.hostname, protocol="1.0", server_version="0.0", at=0, runs=held
-            )
-        )
+        self.send(Registered(host_id=message.hostname, protocol="1.0", server_version="0.0", at=0, runs=held))
 
     def _on_output(self, message: Output) -> None:
         log = self.log.setdefault(message.run_id, [])
@@ -196,8 +198,10 @@ class FakeServer:
             log.append(
                 Record(message.seq, message.at, message.stream, text.to_bytes(message.line), message.partial)
             )
-        if self.acknowledge:
-            self.send(Ack(run_id=message.run_id, seq=log[-1].seq))
+
+    def _acknowledge(self, run_ids: set[str]) -> None:
+        if self.acknowledge and run_ids:
+            self.send(*(Ack(run_id=run_id, seq=self.log[run_id][-1].seq) for run_id in run_ids))
 
     def _on_status(self, message: Status) -> None:
         if message.status == "running":
