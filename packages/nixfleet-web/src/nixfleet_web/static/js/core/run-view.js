@@ -85,14 +85,15 @@ export const announcement = (run) =>
 /** @param {import("./types.js").Run} run @param {number} now */
 function facts(run, now) {
   const length = runLength(run, now);
-  return [
+  const some = [
     run.started_by && `by ${run.started_by}`,
     moment(run.created_at, now),
     length !== null && duration(length),
     run.lines > 0 && plural(run.lines, "line"),
     run.generation && `generation ${run.generation}`,
     run.commit && `commit ${shortCommit(run.commit)}`,
-  ].filter((fact) => typeof fact === "string" && fact !== "");
+  ];
+  return /** @type {string[]} */ (some.filter((fact) => typeof fact === "string" && fact !== ""));
 }
 
 /** @param {import("./types.js").Run} run @param {string} label */

@@ -155,7 +155,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       const main = byId("fleet", HTMLElement);
       if (covers) {
         opener = document.activeElement;
-        this.$nextTick(() => byId("run-title", HTMLHeadingElement).focus());
+        setTimeout(() => byId("run-title", HTMLHeadingElement).focus()); // once it is shown
       }
       main.inert = covers;
       if (!open && opener instanceof HTMLElement) opener.focus();

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ACTIONS, whyNot } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/actions.js";
+import { host } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/defaults.js";
+
+const COMMANDS = ["pull", "switch", "pull-switch", "test", "stop", "restart"];
+const possible = (extra, live = true) => {
+  const one = host({ host_id: "web1", connected: true, presence: "online", commands: COMMANDS, ...extra });
+  return ACTIONS.filter((action) => whyNot(action, one, live) === "").map((action) => action.command);
+};
+
+test("an idle host can do all but stop", () => {
+  assert.deepEqual(possible({}), ["pull", "switch", "pull-switch", "test", "restart"]);
+});
+
+test("while a command runs only stop and restart are possible", () => {
+  assert.deepEqual(possible({ pending_command: "switch" }), ["stop", "restart"]);
+});
+
+test("a host that is not connected, or a page that is not, can do nothing", () => {
+  assert.deepEqual(possible({ connected: false, presence: "offline" }), []);
+  assert.deepEqual(possible({}, false), []);
+});
+
+test("a stale host is still connected and can be told", () => {
+  assert.deepEqual(possible({ presence: "stale" }), ["pull", "switch", "pull-switch", "test", "restart"]);
+});
+
+test("what the host does not offer is not possible", () => {
+  assert.deepEqual(possible({ commands: ["test"] }), ["test"]);
+});
+
+test("the reason names the command that runs", () => {
+  const busy = host({ host_id: "web1", connected: true, commands: COMMANDS, pending_command: "pull-switch" });
+  assert.equal(whyNot(ACTIONS[0], busy, true), "Pull + Switch is running");
+});

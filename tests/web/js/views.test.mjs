@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const js = "../../../packages/nixfleet-web/src/nixfleet_web/static/js";
+const { activity } = await import(`${js}/core/activity.js`);
+const { ago, duration } = await import(`${js}/core/format.js`);
+const { historyView, runView } = await import(`${js}/core/run-view.js`);
+const { host, run } = await import(`${js}/core/defaults.js`);
+const { parse } = await import(`${js}/shell/route.js`);
+
+const RUN = { run_id: "a".repeat(32), host_id: "web1", command: "test", state: "running", created_at: 1000, started_at: 2000, started_by: "admin" };
+const TESTS = { total: 10, passed: 9, failed: 1, failures: [{ name: "T03-dns.sh", exit_code: 1, output: "no answer\n" }] };
+
+test("times read as one would say them", () => {
+  assert.deepEqual([0, 1400, 12_000, 61_000, 3_600_000 * 5, 86_400_000 * 9].map((past) => ago(1e12 - past, 1e12)),
+    ["now", "now", "12 s ago", "1 min ago", "5 h ago", "9 d ago"]);
+  assert.equal(ago(2000, 1000), "now", "a clock ahead is no reason for odd words");
+  assert.equal(ago(null, 1000), "never");
+  assert.deepEqual([400, 59_940, 59_960, 184_000, 3_723_000].map(duration), ["0.4 s", "59.9 s", "1:00 min", "3:04 min", "1:02:03 h"]);
+});
+
+test("a host shows the run under way with its progress, then how it ended", () => {
+  const going = activity(host({ host_id: "web1", last_run: { ...RUN, progress: { phase: "test", current: 3, total: 10, label: "3/10 T03-dns.sh" } } }), 44_000);
+  assert.equal(going.detail, "42 s · 3/10 T03-dns.sh");
+  assert.equal(going.share, 0.3);
+  const ended = activity(host({ host_id: "web1", last_run: { ...RUN, state: "ended", result: "failed", ended_at: 44_000, message: "9/10 pass" } }), 104_000);
+  assert.deepEqual([ended.outcome, ended.detail, ended.tone, ended.share], ["failed", "1 min ago · 9/10 pass", "bad", undefined]);
+  assert.equal(activity(host({ host_id: "web1" }), 0), null);
+  assert.equal(activity(host({ host_id: "web1", last_run: RUN }), 0).share, null, "how far is not known");
+});
+
+test("a run that ended shows outcome, counts, and each failed test's output", () => {
+  const view = runView(run({ ...RUN, state: "ended", result: "failed", exit_code: 1, ended_at: 5000, tests: TESTS }), 9000);
+  assert.equal(view.outcome, "Test failed · 9 of 10 tests passed · exit 1");
+  assert.deepEqual(view.failures, [{ name: "T03-dns.sh", exit: "exit 1", output: "no answer\n" }]);
+  assert.equal(view.stoppable, false);
+  assert.equal(view.ended, true);
+});
+
+test("a run can be stopped while it runs, a stop can't", () => {
+  assert.equal(runView(run(RUN), 0).stoppable, true);
+  assert.equal(runView(run({ ...RUN, command: "stop" }), 0).stoppable, false);
+});
+
+test("a run's time ticks while it goes on and then stands", () => {
+  assert.ok(runView(run(RUN), 12_000).facts.includes("10.0 s"));
+  assert.ok(runView(run({ ...RUN, state: "ended", result: "ok", ended_at: 4500 }), 99_000).facts.includes("2.5 s"));
+  assert.equal(historyView(run({ ...RUN, state: "ended", result: "ok", ended_at: 4500 }), 99_000).outcome, "ok · 2.5 s");
+});
+
+test("addresses name a host or a run and nothing else", () => {
+  assert.deepEqual(parse("#/runs/abc123"), { host: null, run: "abc123" });
+  assert.deepEqual(parse("#/hosts/web-1"), { host: "web-1", run: null });
+  for (const hash of ["", "#", "#/runs/", "#/runs/../x", "#/hosts/<img>", "#/other/x"]) {
+    assert.deepEqual(parse(hash), { host: null, run: null }, hash);
+  }
+});

@@ -1,0 +1,158 @@
+"""What the package ships: complete, without a stranger's host, and nothing that a strict CSP would have to allow."""
+
+import importlib.util
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import nixfleet_web
+
+STATIC = nixfleet_web.static_dir()
+PAGES = sorted(STATIC.glob("*.html"))
+SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
+STYLES = sorted((STATIC / "css").glob("*.css"))
+VENDOR_SCRIPT = Path(__file__).parents[2] / "packages" / "nixfleet-web" / "scripts" / "vendor.py"
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to and what it holds inline."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.references: set[str] = set()
+        self.faults: list[str] = []
+        self.headings = 0
+        self._inline: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.headings += tag == "h1"
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.faults.append(f"inline <{tag}>")
+        for name, value in given.items():
+            if name == "style" or name.startswith("on") or name == "x-html":
+                self.faults.append(f"attribute {name} of <{tag}>")
+            if name in {"src", "href"} and value and value.startswith("/static/"):
+                self.references.add(value)
+
+
+def named(path: Path) -> str:
+    return path.relative_to(STATIC).as_posix()
+
+
+def references(path: Path) -> set[str]:
+    """Paths under static/ that a file names, `#fragment` included."""
+    text = path.read_text()
+    if path.suffix == ".html":
+        return {reference.removeprefix("/static/") for reference in Page(text).references}
+    if path.suffix == ".css":
+        return {reference.removeprefix("/static/") for reference in re.findall(r"url\([\"']?([^\"')]+)", text)}
+    found = set()
+    for target in re.findall(r"""(?:from |import |import\()["']([^"']+)["']""", text):
+        place = STATIC / target.removeprefix("/static/") if target.startswith("/") else path.parent / target
+        found.add(place.resolve().relative_to(STATIC.resolve()).as_posix())
+    return found
+
+
+def sprite_names() -> set[str]:
+    return set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons" / "sprite.svg").read_text()))
+
+
+@pytest.fixture(scope="module")
+def vendor() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("vendor", VENDOR_SCRIPT)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_pages_scripts_and_styles() -> None:
+    assert [page.name for page in PAGES] == ["index.html", "login.html"]
+    assert len(SCRIPTS) > 10
+    assert len(STYLES) > 5
+
+
+@pytest.mark.parametrize("path", [*PAGES, *SCRIPTS, *STYLES], ids=named)
+def test_everything_a_file_refers_to_is_there(path: Path) -> None:
+    for reference in references(path):
+        name, _, fragment = reference.partition("#")
+        assert (STATIC / name).is_file(), f"{named(path)} refers to {name}, which isn't shipped"
+        if fragment:
+            assert fragment in sprite_names()
+
+
+def test_nothing_is_shipped_that_nothing_refers_to() -> None:
+    reached = {named(page) for page in PAGES}
+    waiting = list(reached)
+    while waiting:
+        path = STATIC / waiting.pop()
+        if path.suffix not in {".html", ".css", ".js"} or "vendor" in path.parts:
+            continue
+        for reference in references(path):
+            name = reference.partition("#")[0]
+            if name not in reached:
+                reached.add(name)
+                waiting.append(name)
+    shipped = {named(path) for path in STATIC.rglob("*") if path.is_file()}
+    meta = {"vendor/MANIFEST.json", "vendor/alpine-csp/LICENSE", "icons/sprite.svg"}
+    assert shipped - reached - meta == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_page_holds_nothing_inline_and_one_heading_of_first_rank(page: Path) -> None:
+    found = Page(page.read_text())
+    assert found.faults == []
+    assert found.headings == 1
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=named)
+def test_no_script_makes_markup_from_text_or_evaluates_it(path: Path) -> None:
+    banned = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setHTML|DOMParser|setAttribute\(\"style\""
+    assert re.findall(banned, path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, *STYLES, *PAGES], ids=named)
+def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
+    text = path.read_text().replace("http://www.w3.org/2000/svg", "")
+    assert re.findall(r"https?://|//cdn|data:[a-z]+/", text) == []
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, *STYLES], ids=named)
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 250
+
+
+def test_every_icon_that_is_named_is_in_the_sprite() -> None:
+    used = set()
+    for path in SCRIPTS:
+        used |= set(re.findall(r'(?:iconUrl\(|icon\(|shape: |icon: )"([a-z-]+)"', path.read_text()))
+    assert used
+    assert used <= sprite_names()
+
+
+def test_vendored_files_are_what_the_manifest_says(vendor: ModuleType) -> None:
+    manifest = json.loads(vendor.MANIFEST.read_text())
+    assert vendor.verify(manifest) == []
+    for library in manifest["libraries"]:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", library["version"])
+        assert library["license"]
+
+
+def test_a_changed_missing_or_unlisted_vendored_file_is_named(vendor: ModuleType, tmp_path: Path) -> None:
+    manifest = json.loads(vendor.MANIFEST.read_text())
+    (library,) = manifest["libraries"]
+    assert vendor.verify(manifest, tmp_path)[0].startswith(f"{library['file']} is missing")
+    target = tmp_path / library["file"]
+    target.parent.mkdir(parents=True)
+    target.write_text("changed")
+    (tmp_path / "stray.js").write_text("")
+    faults = " ".join(vendor.verify(manifest, tmp_path))
+    assert "has sha256" in faults
+    assert "stray.js isn't listed" in faults
