@@ -1,0 +1,36 @@
+"""A server for each test, with one host and one API token."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.support import FakeAgent, ServerThread, serving
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerThread]:
+    with serving(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def web1(server: ServerThread) -> str:
+    """The token of host web1."""
+    return server.host("web1")
+
+
+@pytest.fixture
+def api(server: ServerThread) -> Iterator[httpx.Client]:
+    """A client with scope operate."""
+    with server.client(server.token()) as client:
+        yield client
+
+
+@pytest.fixture
+def agent(server: ServerThread, web1: str) -> Iterator[FakeAgent]:
+    """A registered agent of web1."""
+    with FakeAgent(server, web1) as connected:
+        connected.register()
+        yield connected
