@@ -1,4 +1,4 @@
-/** The login page. What was asked for, host or run, stays in the address (#…) through the login. */
+/** The login page; the server sends those who are logged in away from it. What was asked for, host or run, stays in the address (#…) through the login. */
 
 import { Api, Refused } from "./shell/api.js";
 
@@ -39,6 +39,3 @@ form.addEventListener("submit", async (event) => {
     button.removeAttribute("aria-busy");
   }
 });
-
-// Someone who is logged in already has no business here.
-api.session().then(enter, () => {});

@@ -49,7 +49,7 @@ export function runView(run, now) {
   };
 }
 
-/** @param {import("./types.js").Progress} progress */
+/** @param {import("./types.js").Progress} progress @returns {typeof NO_PROGRESS} */
 function progressView(progress) {
   const done = share(progress);
   const percent = done === null ? null : Math.round(done * 100);

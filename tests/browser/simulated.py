@@ -1,0 +1,175 @@
+"""An agent that says whatever a test wants: the real protocol over a real socket, without a host behind it."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from nixfleet_protocol.encode import encode
+from nixfleet_protocol.messages import (
+    CommandMessage,
+    Facts,
+    Heartbeat,
+    Metrics,
+    Output,
+    Ping,
+    Pong,
+    Progress,
+    ProgressState,
+    Register,
+    Status,
+)
+from nixfleet_protocol.validate import validator
+
+COMMANDS = ("pull", "switch", "pull-switch", "test", "stop", "restart")
+INTERVAL = 1.0
+
+
+def millis() -> int:
+    return int(time.time() * 1000)
+
+
+class SimulatedAgent:
+    """Connected from `start` to `close`; each command it gets is noted, and `play` decides what it does."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        name: str,
+        *,
+        facts: Facts | None = None,
+        metrics: Metrics | None = None,
+        agent_version: str = "0.1.0",
+        interval: float = INTERVAL,
+        play: "Callable[[SimulatedAgent, CommandMessage], None] | None" = None,
+    ) -> None:
+        self.name = name
+        self.interval = interval
+        self.facts = facts or Facts()
+        self.metrics = metrics
+        self.agent_version = agent_version
+        self.commands: list[CommandMessage] = []
+        self.running: CommandMessage | None = None
+        self._play = play
+        self._seq: dict[str, int] = {}
+        self._closing = threading.Event()
+        self._stack = ExitStack()
+        self._socket: ClientConnection = self._stack.enter_context(
+            connect(
+                url.replace("http", "ws", 1) + "/ws/agent",
+                additional_headers={"Authorization": f"Bearer {token}"},
+                proxy=None,
+            )
+        )
+        self._validate = validator("server → agent")
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._beat)]
+
+    def start(self) -> "SimulatedAgent":
+        self.send(
+            Register(
+                hostname=self.name,
+                protocol="1.0",
+                agent_version=self.agent_version,
+                platform="script",
+                interval=self.interval,
+                capabilities=("batch",),
+                commands=COMMANDS,
+                facts=self.facts,
+            )
+        )
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def close(self) -> None:
+        self._closing.set()
+        self._stack.close()
+        for thread in self._threads:
+            thread.join(10)
+
+    def send(self, *messages: Any) -> None:
+        for message in messages:
+            self._socket.send(encode(message))
+
+    def begin(self, command: CommandMessage) -> None:
+        """Say that the command runs."""
+        self.running = command
+        self.send(
+            Status(run_id=command.run_id, command=command.command, status="running", at=millis(), pid=4711)
+        )
+        self.heartbeat()
+
+    def heartbeat(self) -> None:
+        running = self.running
+        self.send(
+            Heartbeat(
+                at=millis(),
+                facts=self.facts,
+                metrics=self.metrics,
+                pending_command=running and running.command,
+                command_pid=4711 if running else None,
+                run_id=running and running.run_id,
+            )
+        )
+
+    def say(
+        self, command: CommandMessage, line: str, *, stream: str = "stdout", partial: bool = False
+    ) -> None:
+        """One record of output."""
+        seq = self._seq[command.run_id] = self._seq.get(command.run_id, 0) + 1
+        self.send(
+            Output(
+                run_id=command.run_id,
+                command=command.command,
+                seq=seq,
+                stream=stream,
+                line=line,
+                at=millis(),
+                partial=partial,
+            )
+        )
+
+    def progress(self, command: CommandMessage, state: ProgressState) -> None:
+        self.send(Progress(run_id=command.run_id, command=command.command, progress=state))
+
+    def end(self, command: CommandMessage, status: str = "ok", **fields: Any) -> None:
+        """The final status."""
+        self.running = None
+        self.send(
+            Status(
+                run_id=command.run_id,
+                command=command.command,
+                status=status,
+                at=millis(),
+                last_seq=self._seq.get(command.run_id, 0),
+                **fields,
+            )
+        )
+        self.heartbeat()
+
+    def _read(self) -> None:
+        try:
+            for frame in self._socket:
+                for message in self._validate(frame):
+                    if isinstance(message, Ping):
+                        self.send(Pong(at=message.at))
+                    elif isinstance(message, CommandMessage):
+                        self.commands.append(message)
+                        if self._play:
+                            self._play(self, message)
+        except ConnectionClosed:
+            pass
+
+    def _beat(self) -> None:
+        try:
+            while True:
+                self.heartbeat()
+                if self._closing.wait(self.interval):
+                    return
+        except ConnectionClosed:
+            pass
