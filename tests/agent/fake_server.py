@@ -15,6 +15,7 @@ from nixfleet_protocol import text
 from nixfleet_protocol.messages import (
     Ack,
     CommandMessage,
+    Facts,
     Heartbeat,
     HeldRun,
     Options,
@@ -135,6 +136,11 @@ class FakeServer:
 
     def of(self, cls: type) -> list[Any]:
         return [message for _, message in list(self.received) if isinstance(message, cls)]
+
+    def facts(self) -> list[Facts]:
+        """All facts told so far, with `register` or a heartbeat."""
+        told = [message.facts for message in self.of(Register) + self.of(Heartbeat)]
+        return [facts for facts in told if facts]
 
     def times(self, cls: type) -> list[float]:
         return [at for at, message in list(self.received) if isinstance(message, cls)]

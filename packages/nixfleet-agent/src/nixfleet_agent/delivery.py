@@ -92,6 +92,11 @@ class Delivery:
         self._hungry: dict[str, None] = {}
         """Runs that may have something to send, in turn."""
 
+    @property
+    def running(self) -> Run | None:
+        """The run that keeps the host busy, if any."""
+        return next((run for run in self.runs.values() if run.busy), None)
+
     def add(self, run: Run) -> Run:
         self.runs[run.run_id] = run
         return run

@@ -25,6 +25,8 @@ REQUEST_MAX = 16 * 1024
 RUNNER_LOG_MAX = 2**20
 """Bytes after which the runners' own error log starts anew."""
 REQUEST_FD = 3
+_NOT_FOR_RUNNERS = ("NIXFLEET_TOKEN", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
+"""Beginnings of variables that runners don't get: secrets they don't need, and what would lead git elsewhere."""
 
 
 class Launcher(Protocol):
@@ -48,7 +50,7 @@ class Spawn:
 
     def __init__(self, config: Config, env: dict[str, str]) -> None:
         self._log = os.path.join(config.state_dir, "runner.log")
-        self._env = {name: value for name, value in env.items() if not name.startswith("NIXFLEET_TOKEN")}
+        self._env = {name: value for name, value in env.items() if not name.startswith(_NOT_FOR_RUNNERS)}
         self._children: set[int] = set()
 
     def launch(self, request: Request) -> socket.socket:
@@ -101,11 +103,16 @@ class Spawn:
         if request_fd is not None:
             high = fcntl.fcntl(request_fd, fcntl.F_DUPFD_CLOEXEC, 16)  # never the same number as the target
             actions.append((os.POSIX_SPAWN_DUP2, high, REQUEST_FD))
-        default = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE}
+        how_to: dict[str, Any] = {
+            "file_actions": actions,
+            "setsigmask": (),
+            "setsigdef": {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE},
+        }
         try:
-            pid = os.posix_spawn(
-                argv[0], argv, self._env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=default
-            )
+            try:
+                pid = os.posix_spawn(argv[0], argv, self._env, setsid=True, **how_to)
+            except NotImplementedError:  # an old macOS: the runner makes its session itself
+                pid = os.posix_spawn(argv[0], argv, self._env, **how_to)
         finally:
             if high is not None:
                 os.close(high)

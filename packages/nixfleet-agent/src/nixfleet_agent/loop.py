@@ -17,9 +17,9 @@ from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.config import Config, ConfigError
 from nixfleet_agent.connection import Connection, Lost
 from nixfleet_agent.core import Core
-from nixfleet_agent.files import Disk, read_json, swap_json
-from nixfleet_agent.journal import claim, directory, write_result
-from nixfleet_agent.launch import REQUEST_MAX, Launcher, parse_answer
+from nixfleet_agent.files import read_json, swap_json
+from nixfleet_agent.hands import HANDS, Hands
+from nixfleet_agent.launch import Launcher
 from nixfleet_agent.log import Log
 from nixfleet_agent.memory import drop_clean_text
 from nixfleet_agent.metrics import Meter
@@ -42,12 +42,10 @@ class Loop:
     def __init__(self, config: Config, core: Core, runs: Runs, launcher: Launcher, log: Log) -> None:
         self._config = config
         self._core = core
-        self._runs = runs
-        self._launcher = launcher
         self._log = log
-        self._disk = Disk()
         self._meter = Meter(config.metrics)
         self._selector = selectors.DefaultSelector()
+        self._hands = Hands(config.state_dir, runs, launcher, log, self._selector, self._tell)
         self._resolver = Resolver()
         self._bell = doorbell.listen(config.state_dir)
         self._connection: Connection | None = None
@@ -55,7 +53,6 @@ class Loop:
         self._connect_at: float | None = None
         self._exit: tuple[int, float] | None = None
         self._pending: deque[e.Action] = deque()
-        self._asked: dict[socket.socket, tuple[e.Request, bytes]] = {}
         self._terminated = False
         self._slept = _suspended()
         self._status: dict[str, Any] = {}
@@ -75,7 +72,9 @@ class Loop:
         return self._exit[0]
 
     def _prepare(self) -> None:
-        wake, woken = self._wake = socket.socketpair()  # kept: a closed one's number would go to the next socket
+        wake, woken = self._wake = (
+            socket.socketpair()
+        )  # kept: a closed one's number would go to the next socket
         for end in self._wake:
             end.setblocking(False)
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
@@ -98,7 +97,7 @@ class Loop:
         if self._terminated:
             self._terminated = False
             self._tell(e.Terminated())
-        if self._launcher.reap():
+        if self._hands.reap():
             self._tell(e.ChildEnded())
         now = time.monotonic()
         self._notice_suspend()
@@ -155,12 +154,16 @@ class Loop:
             return  # an outer call is at it
         while self._pending:
             action = self._pending[0]
-            event = _ACTIONS[type(action)](self, action)
+            event = self._do(action)
             more = self._core.step(event, time.monotonic(), _wall()) if event else []
             self._pending.popleft()
             self._pending.extend(more)
         if self._connection:
             self._try(lambda connection: connection.flush())
+
+    def _do(self, action: e.Action) -> e.Event | None:
+        kind = type(action)
+        return HANDS[kind](self._hands, action) if kind in HANDS else _ACTIONS[kind](self, action)
 
     def _do_send(self, action: e.Send) -> None:
         def send(connection: Connection) -> None:
@@ -175,86 +178,6 @@ class Loop:
 
     def _do_connect(self, action: e.Connect) -> None:
         self._connect_at = time.monotonic() + action.delay
-
-    def _do_launch(self, action: e.Launch) -> e.Event | None:
-        try:
-            answer = self._launcher.launch(action.request)
-        except OSError as error:
-            return e.NotLaunched(
-                action.request.run_id, "error", f"no runner can be started: {error.strerror}"
-            )
-        self._asked[answer] = (action.request, b"")
-        self._watch(answer, lambda mask: self._on_answer(answer))
-        return None
-
-    def _on_answer(self, sock: socket.socket) -> None:
-        request, raw = self._asked[sock]
-        with contextlib.suppress(BlockingIOError):
-            try:
-                data = sock.recv(REQUEST_MAX)
-            except ConnectionError:
-                data = b""
-            raw += data
-            self._asked[sock] = (request, raw)
-            if data and not raw.endswith(b"\n") and len(raw) <= REQUEST_MAX:
-                return
-            self._selector.unregister(sock)
-            sock.close()
-            del self._asked[sock]
-            self._tell(self._judge(request, parse_answer(raw) or {}))
-
-    def _judge(self, request: e.Request, answer: dict[str, Any]) -> e.Event:
-        """What a runner's answer means. No answer, but a claim: the answer was lost on the way."""
-        run_id = request.run_id
-        if isinstance(answer.get("pid"), int):
-            return e.Launched(run_id, answer["pid"])
-        if answer.get("refused") == "exists" or (
-            not answer and os.path.isdir(directory(self._config.state_dir, run_id))
-        ):
-            return self._existing(run_id)
-        why = str(answer.get("refused", "error"))
-        running = answer.get("running") or {}
-        title = f"{running.get('command', 'another command')} (run {running.get('run_id', 'unknown')})"
-        said = str(
-            answer.get("message", "the runner died before it began; see runner.log in the state directory")
-        )
-        return e.NotLaunched(run_id, why, said, title)
-
-    def _existing(self, run_id: str) -> e.Event:
-        self._runs.undeliver(run_id)
-        return e.Existing(self._runs.load(run_id))
-
-    def _do_record(self, action: e.RecordRun) -> e.Event:
-        run_id = action.request.run_id
-        try:
-            path = claim(self._config.state_dir, action.request, self._disk)
-            if action.result:
-                write_result(path, action.result, self._disk)
-        except FileExistsError:
-            return self._existing(run_id)
-        except OSError:
-            return e.Recorded(run_id, stored=False)
-        return e.Recorded(run_id)
-
-    def _do_finish(self, action: e.Finish) -> None:
-        try:
-            write_result(directory(self._config.state_dir, action.status.run_id), action.status, self._disk)
-        except OSError as error:
-            self._log.error("a result can't be stored", run=action.status.run_id, reason=error.strerror)
-
-    def _do_look(self, action: e.Look) -> e.Event:
-        seen = self._runs.look(action.run_id, action.after, action.limit)
-        return e.Looked(action.run_id, seen, action.limit)
-
-    def _do_settle(self, action: e.Settle) -> None:
-        self._helper("settle", action.run_id, str(action.have))
-
-    def _do_signal(self, action: e.Signal) -> None:
-        self._launcher.signal(action.pid, action.number)
-
-    def _do_delivered(self, action: e.Delivered) -> None:
-        self._runs.delivered(action.run_id)
-        self._runs.prune()
 
     def _do_sample(self, action: e.Sample) -> e.Event:
         return e.Sampled(self._meter.sample())
@@ -341,13 +264,7 @@ class Loop:
 
     def _start_facts(self) -> None:
         self._read_facts()
-        self._helper("facts")
-
-    def _helper(self, *words: str) -> None:
-        try:
-            self._launcher.helper(*words)
-        except OSError as error:
-            self._log.error("a helper can't be started", helper=words[0], reason=error.strerror)
+        self._hands.helper("facts")
 
     def _read_facts(self) -> None:
         found = read_json(os.path.join(self._config.state_dir, "facts.json"))
@@ -384,13 +301,6 @@ _ACTIONS: dict[type, Callable[[Loop, Any], e.Event | None]] = {
     e.Connect: Loop._do_connect,
     e.Send: Loop._do_send,
     e.Close: Loop._do_close,
-    e.Launch: Loop._do_launch,
-    e.RecordRun: Loop._do_record,
-    e.Finish: Loop._do_finish,
-    e.Look: Loop._do_look,
-    e.Settle: Loop._do_settle,
-    e.Signal: Loop._do_signal,
-    e.Delivered: Loop._do_delivered,
     e.Sample: Loop._do_sample,
     e.Exit: Loop._do_exit,
     e.Say: Loop._do_say,

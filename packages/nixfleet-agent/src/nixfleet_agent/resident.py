@@ -36,7 +36,11 @@ def main(config: Config) -> int:
         log.error("the state directory can't be used", path=error.filename, reason=error.strerror)
         return 2
     log.info(
-        "starting", version=__version__, hostname=config.hostname, url=str(config.url), state_dir=config.state_dir
+        "starting",
+        version=__version__,
+        hostname=config.hostname,
+        url=str(config.url),
+        state_dir=config.state_dir,
     )
     runs = Runs(config.state_dir)
     runs.prune()

@@ -41,8 +41,9 @@ class Runs:
     def load(self, run_id: str) -> Known:
         """One run from its journal."""
         path = os.path.join(self._root, run_id)
-        result = load_result(path)
-        return Known(load_request(path), last_seq(path), self.pid(run_id), self.alive(run_id), result)
+        alive = self.alive(run_id)
+        result = None if alive else load_result(path)
+        return Known(load_request(path), last_seq(path), self.pid(run_id), alive, result)
 
     def pid(self, run_id: str) -> int | None:
         """Process id of the run's runner, alive or not."""
@@ -51,18 +52,22 @@ class Runs:
 
     def alive(self, run_id: str) -> bool:
         """Whether a runner lives for it. One that is about to lock the run already holds the busy lock."""
-        lock = os.path.join(self._root, run_id, "lock")
-        return is_held(lock) if os.path.exists(lock) else is_held(self._busy)
+        path = os.path.join(self._root, run_id)
+        lock = os.path.join(path, "lock")
+        if os.path.exists(lock):
+            return is_held(lock)
+        return not os.path.exists(os.path.join(path, "result.json")) and is_held(self._busy)
 
     def look(self, run_id: str, after: int, limit: int) -> Seen:
         """Read at most `limit` records behind number `after`, and the run's state.
 
         Life is asked before the result and the result before the records: so with a result, what follows `after` is
-        all there is, and a run without life and result has truly died.
+        all there is, and a run without life and result has truly died. A result counts once its writer has let go of
+        the lock: by then the directory that names it is durable too.
         """
         path = os.path.join(self._root, run_id)
         alive = self.alive(run_id)
-        result = load_result(path)
+        result = None if alive else load_result(path)
         tail = self._tails.get(run_id)
         if tail is None or tail.after != after:  # a new connection may begin anywhere
             tail = self._tails[run_id] = Tail(path, after)
