@@ -44,7 +44,7 @@ def test_plain_http_to_this_machine(tmp_path: Path, url: str) -> None:
 
 
 def test_plain_http_elsewhere_is_refused_unless_told(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="unencrypted.*NIXFLEET_ALLOW_PLAIN_HTTP=1"):
+    with pytest.raises(Misconfigured, match=r"unencrypted.*NIXFLEET_ALLOW_PLAIN_HTTP=1"):
         resolve(tmp_path, NIXFLEET_URL="http://10.0.0.1")
     made = resolve(tmp_path, NIXFLEET_URL="http://10.0.0.1", NIXFLEET_ALLOW_PLAIN_HTTP="1")
     assert not made.local
@@ -71,7 +71,7 @@ def test_what_is_no_url(tmp_path: Path, url: str) -> None:
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="NIXFLEET_URL"):
         resolve(tmp_path, NIXFLEET_URL="")
-    with pytest.raises(Misconfigured, match="NIXFLEET_TOKEN_FILE.*nixfleet-server token add"):
+    with pytest.raises(Misconfigured, match=r"NIXFLEET_TOKEN_FILE.*nixfleet-server token add"):
         resolve(tmp_path, NIXFLEET_TOKEN="")
     with pytest.raises(Misconfigured, match="gone can't be read: No such file"):
         resolve(tmp_path, NIXFLEET_TOKEN="", NIXFLEET_TOKEN_FILE=str(tmp_path / "gone"))
@@ -94,5 +94,5 @@ def test_a_binary_token_file(tmp_path: Path) -> None:
 def test_a_ca_file_that_can_not_be_used(tmp_path: Path, content: str | None) -> None:
     if content:
         (tmp_path / "ca.pem").write_text(content)
-    with pytest.raises(Misconfigured, match="CA file .* can't be used"):
+    with pytest.raises(Misconfigured, match=r"CA file .* can't be used"):
         resolve(tmp_path, NIXFLEET_CA_FILE=str(tmp_path / "ca.pem")).tls()

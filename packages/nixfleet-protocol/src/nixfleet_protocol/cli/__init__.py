@@ -16,7 +16,3 @@ def main(argv: list[str] | None = None) -> int:
     from nixfleet_protocol.cli.app import main as app
 
     return app(argv)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
