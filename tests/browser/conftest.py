@@ -1,7 +1,7 @@
 """A real server, a real browser that is logged in, and a watch over what must never happen in a page."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -74,23 +74,24 @@ def log_in(watched: BrowserContext) -> LogIn:
     return go
 
 
+@pytest.fixture(scope="module")
+def tokens(fleet: Lab) -> dict[str, str]:
+    """Tokens of the module's hosts. Making one costs a process, so tests share hosts where the name says nothing."""
+    return {}
+
+
 @pytest.fixture
-def simulate(fleet: Lab) -> Iterator[Callable[..., SimulatedAgent]]:
-    """`simulate(name, …)` → a connected simulated agent of a new host."""
+def simulate(fleet: Lab, tokens: dict[str, str]) -> Iterator[Callable[..., SimulatedAgent]]:
+    """`simulate(name, …)` → a connected simulated agent; its host is made when it is not there yet."""
     made: list[SimulatedAgent] = []
 
-    def start(name: str, **options: object) -> SimulatedAgent:
-        token = fleet.server.add_host(name)
-        agent = SimulatedAgent(fleet.server.url, token, name, **options)  # type: ignore[arg-type]
+    def start(name: str = "web1", **options: Any) -> SimulatedAgent:
+        if name not in tokens:
+            tokens[name] = fleet.server.add_host(name)
+        agent = SimulatedAgent(fleet.server.url, tokens[name], name, **options)
         made.append(agent)
         return agent.start()
 
     yield start
     for agent in made:
         agent.close()
-
-
-@pytest.fixture
-def shots(tmp_path: Path) -> Path:
-    """Where a test may leave pictures."""
-    return tmp_path

@@ -21,6 +21,7 @@ from nixfleet_protocol.messages import (
     Progress,
     ProgressState,
     Register,
+    Registered,
     Status,
 )
 from nixfleet_protocol.validate import validator
@@ -58,6 +59,7 @@ class SimulatedAgent:
         self._play = play
         self._seq: dict[str, int] = {}
         self._closing = threading.Event()
+        self._registered = threading.Event()
         self._stack = ExitStack()
         self._socket: ClientConnection = self._stack.enter_context(
             connect(
@@ -82,15 +84,17 @@ class SimulatedAgent:
                 facts=self.facts,
             )
         )
-        for thread in self._threads:
-            thread.start()
+        self._threads[0].start()
+        assert self._registered.wait(30), f"the server did not register {self.name}"
+        self._threads[1].start()
         return self
 
     def close(self) -> None:
         self._closing.set()
         self._stack.close()
         for thread in self._threads:
-            thread.join(10)
+            if thread.ident:
+                thread.join(10)
 
     def send(self, *messages: Any) -> None:
         for message in messages:
@@ -158,6 +162,8 @@ class SimulatedAgent:
                 for message in self._validate(frame):
                     if isinstance(message, Ping):
                         self.send(Pong(at=message.at))
+                    elif isinstance(message, Registered):
+                        self._registered.set()
                     elif isinstance(message, CommandMessage):
                         self.commands.append(message)
                         if self._play:

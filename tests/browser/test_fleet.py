@@ -72,66 +72,66 @@ def test_a_host_appears_without_a_reload_with_what_it_reports(
 def test_a_host_that_goes_turns_offline_and_its_buttons_say_why(
     fleet: Lab, log_in: LogIn, simulate: Simulate
 ) -> None:
-    agent = simulate("goes")
+    agent = simulate()
     page = log_in(fleet)
-    expect(row(page, "goes")).to_contain_text("Online")
+    expect(row(page, "web1")).to_contain_text("Online")
     agent.close()
-    expect(row(page, "goes")).to_contain_text("Offline")
-    expect(button(page, "Pull", "goes")).to_be_disabled()
-    expect(button(page, "Pull", "goes")).to_have_attribute("title", "goes is not connected")
+    expect(row(page, "web1")).to_contain_text("Offline")
+    expect(button(page, "Pull", "web1")).to_be_disabled()
+    expect(button(page, "Pull", "web1")).to_have_attribute("title", "web1 is not connected")
 
 
 def test_buttons_follow_the_servers_state_while_a_command_runs(
     fleet: Lab, log_in: LogIn, simulate: Simulate
 ) -> None:
-    agent = simulate("works", play=lambda self, command: self.begin(command))
+    agent = simulate(play=lambda self, command: self.begin(command))
     page = log_in(fleet)
-    expect(button(page, "Stop", "works")).to_be_disabled()
-    button(page, "Test", "works").click()
+    expect(button(page, "Stop", "web1")).to_be_disabled()
+    button(page, "Test", "web1").click()
     for name in ("Pull", "Switch", "Pull + Switch", "Test"):
-        expect(button(page, name, "works")).to_be_disabled()
-    expect(button(page, "Stop", "works")).to_be_enabled()
+        expect(button(page, name, "web1")).to_be_disabled()
+    expect(button(page, "Stop", "web1")).to_be_enabled()
     agent.end(agent.commands[0])
-    expect(button(page, "Test", "works")).to_be_enabled()
-    expect(button(page, "Stop", "works")).to_be_disabled()
+    expect(button(page, "Test", "web1")).to_be_enabled()
+    expect(button(page, "Stop", "web1")).to_be_disabled()
 
 
 def test_what_can_hurt_asks_first(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
-    agent = simulate("careful", play=lambda self, command: self.end(command))
+    agent = simulate(play=lambda self, command: self.end(command))
     page = log_in(fleet)
-    button(page, "Switch", "careful").click()
-    question = page.get_by_role("dialog", name="Switch careful?")
+    button(page, "Switch", "web1").click()
+    question = page.get_by_role("dialog", name="Switch web1?")
     expect(question).to_contain_text("activates it at once")
     page.keyboard.press("Escape")
     expect(question).to_be_hidden()
     assert agent.commands == []
-    button(page, "Switch", "careful").click()
+    button(page, "Switch", "web1").click()
     question.get_by_role("button", name="Switch").click()
     until(lambda: agent.commands, "the command at the agent")
     assert agent.commands[0].command == "switch"
 
 
 def test_a_refusal_is_told_in_the_servers_words(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
-    simulate("busy", play=lambda self, command: self.begin(command))
+    simulate(play=lambda self, command: self.begin(command))
     page = log_in(fleet)
-    expect(button(page, "Pull", "busy")).to_be_enabled()
+    expect(button(page, "Pull", "web1")).to_be_enabled()
     page.route(
-        "**/api/v1/hosts/busy/runs", lambda route: (fleet.client.run("busy", "test"), route.continue_())
+        "**/api/v1/hosts/web1/runs", lambda route: (fleet.client.run("web1", "test"), route.continue_())
     )
-    button(page, "Pull", "busy").click()
+    button(page, "Pull", "web1").click()
     expect(page.get_by_role("log", name="Messages")).to_contain_text("test")
 
 
 def test_the_keyboard_does_it_all(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
-    agent = simulate("keys", play=lambda self, command: (self.begin(command), self.say(command, "typed")))
+    agent = simulate(play=lambda self, command: (self.begin(command), self.say(command, "typed")))
     page = log_in(fleet)
-    test_button = button(page, "Test", "keys")
+    test_button = button(page, "Test", "web1")
     test_button.focus()
     page.keyboard.press("Enter")
     expect(page.locator("nf-log")).to_contain_text("typed")
     expect(test_button).to_be_focused()  # disabled now, and still where the operator was
     agent.end(agent.commands[0])
-    expect(page.locator("#outcome")).to_contain_text("Test on keys: ok")
+    expect(page.locator("#outcome")).to_contain_text("Test on web1: ok")
     page.keyboard.press("Escape")
     expect(page.get_by_role("region", name="Runs and output")).to_be_hidden()
 
