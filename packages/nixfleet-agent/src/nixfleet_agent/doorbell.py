@@ -29,6 +29,18 @@ class Doorbell:
             with _reachable(self._dir) as path:
                 self._socket.sendto(text.encode(), path)
 
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def ring_once(state_dir: str, text: str) -> None:
+    """Ring and be gone."""
+    bell = Doorbell(state_dir)
+    bell.ring(text)
+    bell.close()
+
 
 def listen(state_dir: str) -> socket.socket | None:
     """The resident's end, non-blocking; None where the path is too long for a socket."""

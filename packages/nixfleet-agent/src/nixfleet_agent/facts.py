@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from nixfleet_agent import platforms
 from nixfleet_agent.config import Config
-from nixfleet_agent.doorbell import Doorbell
+from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import swap_json
 from nixfleet_agent.repository import Repository, exclusive
 from nixfleet_agent.runner.context import Failed, Ran
@@ -39,7 +39,7 @@ def publish(config: Config, repo_error: str | None = None) -> Facts:
     facts = gather(config, repo_error)
     with contextlib.suppress(OSError):
         swap_json(os.path.join(config.state_dir, "facts.json"), to_dict(facts))
-    Doorbell(config.state_dir).ring("facts")
+    ring_once(config.state_dir, "facts")
     return facts
 
 

@@ -54,6 +54,7 @@ class Loop:
         self._exit: tuple[int, float] | None = None
         self._pending: deque[e.Action] = deque()
         self._terminated = False
+        self._drop_in = 0
         self._slept = _suspended()
         self._status: dict[str, Any] = {}
 
@@ -180,7 +181,13 @@ class Loop:
         self._connect_at = time.monotonic() + action.delay
 
     def _do_sample(self, action: e.Sample) -> e.Event:
-        return e.Sampled(self._meter.sample())
+        metrics = self._meter.sample()
+        self._drop_in -= 1
+        if (
+            self._drop_in == 0
+        ):  # by the second heartbeat everything has been imported and run that start-up needs
+            drop_clean_text()
+        return e.Sampled(metrics)
 
     def _do_exit(self, action: e.Exit) -> None:
         self._exit = (action.code, time.monotonic() + EXIT_LIMIT)
@@ -221,7 +228,7 @@ class Loop:
 
     def _on_open(self) -> None:
         self._tell(e.Opened())
-        drop_clean_text()
+        self._drop_in = 2
 
     def _on_ready(self, mask: int) -> None:
         now = time.monotonic()

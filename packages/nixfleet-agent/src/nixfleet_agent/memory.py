@@ -1,7 +1,7 @@
 """Keeping the resident small: start-up code that never runs again need not stay in memory.
 
-Clean pages of read-only file mappings can be dropped at any time: the kernel reads back what is touched again. Done after
-each handshake, it takes a fifth off the resident set. Linux only; elsewhere, or where it's forbidden, nothing happens.
+Clean pages of read-only file mappings can be dropped at any time: the kernel reads back what is touched again. Done once
+a connection stands, it takes a fifth off the resident set. Linux only; elsewhere, or where it's forbidden, nothing happens.
 """
 
 import contextlib

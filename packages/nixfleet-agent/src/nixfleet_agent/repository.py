@@ -124,7 +124,7 @@ class Repository:
         if ran.exit_code:
             shutil.rmtree(fresh, ignore_errors=True)
             raise Failed(_why("clone", ran), ran.exit_code)
-        if os.path.islink(self.path):
+        if os.path.islink(self.path) or os.path.isfile(self.path):
             os.unlink(self.path)
         else:
             shutil.rmtree(self.path, ignore_errors=True)

@@ -75,10 +75,10 @@ class Alarm:
     """Waits a short time, or until a signal arrives: then a child may have ended, or a stop was asked."""
 
     def __init__(self) -> None:
-        self._read, write = os.pipe()
+        self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
-        os.set_blocking(write, False)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        os.set_blocking(self._write, False)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
     def wait(self, seconds: float) -> None:
@@ -86,6 +86,11 @@ class Alarm:
         if select.select([self._read], [], [], seconds)[0]:
             with contextlib.suppress(OSError):
                 os.read(self._read, 4096)
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        os.close(self._read)
+        os.close(self._write)
 
 
 def _lives(process: psutil.Process) -> bool:

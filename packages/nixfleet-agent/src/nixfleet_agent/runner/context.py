@@ -155,6 +155,8 @@ class Context:
         """Collect the last output, also that of programs left running in the background."""
         self._capture.finish_lines(self._clock(), sleep=time.sleep)
         self._capture.close()
+        self._bell.close()
+        self._alarm.close()
 
     def _why(self) -> str | None:
         if self.stop_asked:

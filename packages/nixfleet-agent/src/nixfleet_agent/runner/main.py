@@ -12,7 +12,7 @@ from typing import Any
 
 from nixfleet_agent import facts, platforms
 from nixfleet_agent.config import Config
-from nixfleet_agent.doorbell import Doorbell
+from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk, swap_json
 from nixfleet_agent.journal import Journal, claim
@@ -62,7 +62,7 @@ def main(config: Config, disk: Disk | None = None) -> int:
     finally:
         for lock in locks:
             lock.release()
-        Doorbell(config.state_dir).ring(request.run_id)
+        ring_once(config.state_dir, request.run_id)
 
 
 def parse_request(raw: bytes) -> Request:

@@ -14,7 +14,7 @@ import psutil
 
 from nixfleet_agent import facts
 from nixfleet_agent.config import Config
-from nixfleet_agent.doorbell import Doorbell
+from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk, read_json
 from nixfleet_agent.journal import Journal, directory, load_request, load_result, records
 from nixfleet_agent.lock import Held, Lock
@@ -56,7 +56,7 @@ def main(config: Config, run_id: str, have: int, disk: Disk | None = None) -> in
         return code
     finally:
         lock.release()
-        Doorbell(config.state_dir).ring(run_id)
+        ring_once(config.state_dir, run_id)
 
 
 def reopen(path: str, have: int, disk: Disk, log_max: int) -> tuple[Journal, bool]:

@@ -1,0 +1,90 @@
+"""Metrics from StaSysMo's files, both formats, and what is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nixfleet_agent.metrics import Meter
+from nixfleet_protocol.messages import Metrics
+
+NOW = 1_795_384_800.0
+
+
+def meter(tmp_path: Path, mode: str = "stasysmo") -> Meter:
+    return Meter(mode, (str(tmp_path / "new"), str(tmp_path / "old")), lambda: NOW)
+
+
+def new(tmp_path: Path, content: str) -> Path:
+    (tmp_path / "new").mkdir(exist_ok=True)
+    file = tmp_path / "new" / "snapshot"
+    file.write_text(content)
+    return file
+
+
+def old(tmp_path: Path, **values: str) -> None:
+    (tmp_path / "old").mkdir(exist_ok=True)
+    for name, value in values.items():
+        (tmp_path / "old" / name).write_text(value + "\n")
+
+
+def test_the_new_snapshot_is_read(tmp_path: Path) -> None:
+    new(tmp_path, f"v1 {NOW - 3:.0f} 12 43 0 0.42 8\n")
+
+    assert meter(tmp_path).sample() == Metrics(cpu=12, ram=43, swap=0, load=0.42, cores=8)
+
+
+def test_the_old_files_are_read_with_dot_or_comma(tmp_path: Path) -> None:
+    old(tmp_path, timestamp=f"{NOW - 5:.0f}", cpu="15.5", ram="43,5", swap="0", load="0.42")
+
+    assert meter(tmp_path).sample() == Metrics(cpu=15.5, ram=43.5, swap=0, load=0.42, cores=os.cpu_count())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"v1 {NOW - 31:.0f} 12 43 0 0.42 8",
+        f"v1 {NOW + 60:.0f} 12 43 0 0.42 8",
+        f"v2 {NOW:.0f} 12 43 0 0.42 8",
+        f"v1 {NOW:.0f} 12 43 0 0.42",
+        f"v1 {NOW:.0f} 112 43 0 0.42 8",
+        f"v1 {NOW:.0f} nan 43 0 0.42 8",
+        f"v1 {NOW:.0f} 12 43 0 0.42 0",
+        "",
+    ],
+)
+def test_a_snapshot_that_is_stale_or_wrong_is_no_metric(tmp_path: Path, line: str) -> None:
+    new(tmp_path, line)
+
+    assert meter(tmp_path).sample() is None
+
+
+def test_frozen_old_files_are_no_metric(tmp_path: Path) -> None:
+    old(tmp_path, timestamp=f"{NOW - 31:.0f}", cpu="1", ram="1")
+
+    assert meter(tmp_path).sample() is None
+
+
+def test_links_and_pipes_are_refused_without_waiting(tmp_path: Path) -> None:
+    real = new(tmp_path, f"v1 {NOW:.0f} 12 43 0 0.42 8\n")
+    real.rename(tmp_path / "elsewhere")
+    real.symlink_to(tmp_path / "elsewhere")
+    linked = meter(tmp_path).sample()
+    real.unlink()
+    os.mkfifo(real)
+
+    assert linked is None
+    assert meter(tmp_path).sample() is None
+
+
+def test_without_files_auto_measures_and_off_does_not(tmp_path: Path) -> None:
+    auto = meter(tmp_path, "auto")
+    auto.sample()
+    found = auto.sample()
+
+    assert found
+    assert found.cpu is not None
+    assert found.ram
+    assert 0 < found.ram <= 100
+    assert meter(tmp_path, "off").sample() is None
+    assert meter(tmp_path, "stasysmo").sample() is None
