@@ -431,12 +431,11 @@ def test_a_stop_is_a_run_of_its_own(api: httpx.Client, agent: FakeAgent) -> None
 
 
 def test_pings_come_by_themselves(server: ServerThread, agent: FakeAgent) -> None:
-    connection = server.call(lambda: server.context.hub.hosts["web1"].connection)
-    server.call(
-        lambda: (
-            setattr(connection, "_ping_at", 0.0),
-            connection.acknowledge("none", 0),
-            connection._wake.set(),
-        )
-    )
+    def hurry() -> None:
+        connection = server.hub.hosts["web1"].connection
+        assert connection
+        connection._ping_at = 0.0
+        connection.send()
+
+    server.call(hurry)
     assert agent.expect(Ping).at <= time.time() * 1000

@@ -78,8 +78,7 @@ def test_cookies_say_what_browsers_should_do(server: ServerThread, tmp_path: Pat
 
 
 def test_a_session_ends_after_24_hours(server: ServerThread, page: httpx.Client) -> None:
-    hub = server.call(lambda: server.context and server.context.hub)
-    assert hub
+    hub = server.hub
     real = hub.now
     hub.now = lambda: real() + 24 * 3600 * 1000 + 1
     assert problem(page.get("/api/v1/hosts")) == (401, "not_authenticated")
@@ -138,8 +137,7 @@ def test_logins_are_limited_and_waiting_helps(server: ServerThread) -> None:
             "/api/v1/session", json={"password": PASSWORD}, headers={"X-Forwarded-For": "192.0.2.1"}
         )
         assert forged.status_code == 429
-        hub = server.call(lambda: server.context and server.context.hub)
-        assert hub
+        hub = server.hub
         real = hub.monotonic
         hub.monotonic = lambda: real() + 61
         login(client)
@@ -352,8 +350,7 @@ def test_health(server: ServerThread) -> None:
     with server.client() as client:
         assert client.get("/livez").status_code == 200
         assert client.get("/readyz").json() == {"status": "ok", "reasons": []}
-        hub = server.call(lambda: server.context and server.context.hub)
-        assert hub
+        hub = server.hub
         hub.logs.bad = "no space left on device"
         answer = client.get("/readyz")
         assert answer.status_code == 503

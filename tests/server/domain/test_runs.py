@@ -1,0 +1,61 @@
+"""Decisions at registration, and which options go with which command."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nixfleet_protocol.messages import KnownRun, Options, RunView
+from nixfleet_protocol.states import COMMANDS
+from nixfleet_server.domain.runs import RESEND_LIMIT_MS, Known, at_register, option_problem
+
+NOW = 10 * RESEND_LIMIT_MS
+IDS = [f"{number:032x}" for number in range(6)]
+views = st.builds(
+    RunView,
+    run_id=st.sampled_from(IDS),
+    host_id=st.sampled_from(["web1", "db1"]),
+    command=st.just("switch"),
+    state=st.sampled_from(["queued", "sent", "running", "ended"]),
+    created_at=st.integers(NOW - 2 * RESEND_LIMIT_MS, NOW),
+)
+listed_runs = st.builds(
+    KnownRun,
+    run_id=st.sampled_from(IDS),
+    command=st.just("switch"),
+    ended=st.booleans(),
+    last_seq=st.integers(0, 9),
+)
+
+
+@given(st.lists(views, unique_by=lambda v: v.run_id), st.lists(listed_runs, unique_by=lambda k: k.run_id))
+def test_every_run_gets_exactly_one_decision_and_others_runs_none(
+    rows: list[RunView], listed: list[KnownRun]
+) -> None:
+    table = {row.run_id: Known(row.host_id, row.state) for row in rows}
+    own = [row for row in rows if row.host_id == "web1" and row.state != "ended"]
+    decisions = {d.run_id: d for d in at_register("web1", listed, table, own, NOW)}
+    names = {run.run_id for run in listed}
+    assert set(decisions) == names | {row.run_id for row in own}
+    for run_id, decision in decisions.items():
+        row = table.get(run_id)
+        if row is None:
+            assert decision.action == "adopt"
+        elif row.host_id != "web1" or row.state == "ended":
+            assert decision.action == "forget"
+        elif run_id in names:
+            assert decision.action == "follow"
+        elif row.state == "running":
+            assert (decision.action, decision.result) == ("end", "interrupted")
+        else:
+            age = NOW - next(view.created_at for view in own if view.run_id == run_id)
+            assert decision.action == ("resend" if age < RESEND_LIMIT_MS else "end")
+
+
+def test_options_go_only_with_their_command() -> None:
+    assert option_problem("pull", Options(ref="main", timeout=5, reason="why")) is None
+    assert option_problem("stop", Options(target=IDS[0])) is None
+    for command, rule in COMMANDS.items():
+        for name, value in {"ref": "main", "generation": 3, "target": IDS[0]}.items():
+            problem = option_problem(command, Options(**{name: value}))
+            assert (problem is None) == (name in rule.options)
+            assert problem is None or f"options.{name}" in problem
+    assert option_problem("pull", Options(timeout=0)) is not None

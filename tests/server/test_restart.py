@@ -1,0 +1,119 @@
+"""The server as a process: killed, restarted, told to stop, started twice."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nixfleet_protocol.messages import Ack, Goodbye, KnownRun
+from tests.server.support import FakeAgent, FakeBrowser, ServerProcess, start
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(tmp_path / "data").start()
+    yield process
+    process.end()
+
+
+def test_a_killed_server_loses_nothing(server: ServerProcess) -> None:
+    token, script = server.host(), server.token()
+    with FakeAgent(server, token) as agent, server.client(script) as api:
+        agent.register()
+        start(api)
+        run = agent.take()
+        agent.begin(run)
+        agent.output(run, 1, 500)
+        agent.expect(Ack, lambda ack: ack.seq == 500)
+        agent.output(run, 501, 700)  # these may or may not be there
+        server.end(signal.SIGKILL)
+    log = server.data / "logs" / f"{run.run_id}.log"
+    with log.open("ab") as file:
+        file.write(b"701 17000 o torn by the cra")
+    server.start()
+    with server.client(script) as api:
+        view = api.get(f"/api/v1/runs/{run.run_id}").json()
+        assert view["state"] == "running"
+        assert 500 <= view["lines"] <= 700
+        assert api.get("/api/v1/hosts/web1").json()["presence"] == "unreachable"
+        with FakeAgent(server, token) as agent, FakeBrowser(server, token=script) as browser:
+            (held,) = agent.register(
+                KnownRun(run_id=run.run_id, command="switch", ended=True, last_seq=900)
+            ).runs
+            assert held.have == view["lines"]
+            browser.subscribe(run.run_id, held.have)
+            agent.output(run, held.have + 1, 900)
+            agent.end(run, 900)
+            agent.expect(Ack, lambda ack: ack.ended and ack.seq == 900)
+        view = api.get(f"/api/v1/runs/{run.run_id}").json()
+        assert (view["state"], view["result"], view["lines"]) == ("ended", "ok", 900)
+        assert api.get(f"/api/v1/runs/{run.run_id}/log?format=raw").text.splitlines() == [
+            f"line {number}" for number in range(1, 901)
+        ]
+    assert log.read_bytes().count(b"\n") == 900
+
+
+def test_a_command_that_was_not_delivered_survives_a_kill(server: ServerProcess) -> None:
+    token, script = server.host(), server.token()
+    with FakeAgent(server, token) as agent, server.client(script) as api:
+        agent.register()
+        run_id = start(api)["run_id"]
+        server.end(signal.SIGKILL)
+    server.start()
+    with FakeAgent(server, token) as agent:
+        agent.register()
+        assert agent.take().run_id == run_id
+
+
+def test_sigterm_says_goodbye_and_exits_0(server: ServerProcess) -> None:
+    token, script = server.host(), server.token()
+    with FakeAgent(server, token) as agent, FakeBrowser(server, token=script) as browser:
+        agent.register()
+        assert server.process
+        server.process.send_signal(signal.SIGTERM)
+        goodbye = agent.expect(Goodbye)
+        assert goodbye.reason == "shutdown"
+        assert goodbye.retry_max > goodbye.retry_min
+        assert agent.closed()[0] == 1012
+        assert browser.closed()[0] == 1012
+        assert server.end(signal.SIGTERM) == 0
+
+
+def test_a_login_and_what_a_host_said_survive_a_restart(server: ServerProcess) -> None:
+    from tests.server.support import login
+
+    token = server.host()
+    with server.client() as client:
+        login(client)
+        with FakeAgent(server, token) as agent:
+            agent.register()
+        assert server.end(signal.SIGTERM) == 0
+        server.start()
+        host = client.get("/api/v1/hosts/web1").json()
+    assert (host["presence"], host["facts"]["os"], host["agent_version"]) == ("offline", "Linux", "0.1.0")
+
+
+def test_a_second_server_on_the_same_data_refuses(server: ServerProcess) -> None:
+    second = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "nixfleet_server",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            str(server.data),
+        ],
+        env={"NIXFLEET_PASSWORD_HASH": "$2b$04$" + "a" * 53},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 2
+    assert str(server.data) in second.stderr
+    assert "Traceback" not in second.stderr
