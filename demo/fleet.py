@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nixfleet_protocol.client import Client
-
 from demo import repository
 from demo.hosts import HOSTS, Host
 from demo.processes import START_TIMEOUT, Agent, DidNotStart, Server, end_all_under
+from nixfleet_protocol.client import Client
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 import asyncio
 import time
 
-from nixfleet_protocol.client import AsyncClient
-
 from demo.fleet import Fleet
 from demo.hosts import HOSTS, Host
+from nixfleet_protocol.client import AsyncClient
 from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.text import to_bytes
 

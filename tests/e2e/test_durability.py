@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nixfleet_protocol.record import parse
 from tests.support import trace
-from tests.support.lab import lab, until
+from tests.support.lab import lab, read_log, until
 
 pytestmark = pytest.mark.needs("strace")
 
@@ -31,7 +30,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         assert here.ended(run.id).result == "ok", here.logs()
         until(lambda: (agent.state / "delivered" / run.id).exists(), "the run delivered")
         log = here.server.data / "logs" / f"{run.id}.log"
-        records = [parse(line) for line in log.read_bytes().splitlines(keepends=True)]
+        records = read_log(log.read_bytes())
     return {
         "server": trace.calls((directory / "server.strace").read_text(errors="replace")),
         "agent": trace.calls((directory / "agent.strace").read_text(errors="replace")),

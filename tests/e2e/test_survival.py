@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nixfleet_protocol.client import Client
 
 from demo.processes import Agent
-from nixfleet_protocol.record import parse
-from tests.support.lab import Lab, lab, until
+from nixfleet_protocol.client import Client
+from tests.support.lab import Lab, lab, read_log, until
 from tests.support.proxy import Proxy
 
 SLOW = r"""
@@ -38,7 +37,7 @@ def assert_whole(here: Lab, agent: Agent, run_id: str) -> bytes:
     """The server's log is the agent's journal, byte for byte, and numbered without gaps. Returns the raw output."""
     journal = (agent.journal(run_id) / "output").read_bytes()
     assert here.server_log(run_id) == journal
-    records = [parse(line) for line in journal.splitlines(keepends=True)]
+    records = read_log(journal)
     assert [record.seq for record in records] == list(range(1, len(records) + 1))
     return b"".join(record.raw() for record in records if record.stream == "stdout")
 
@@ -100,12 +99,12 @@ sys.exit(9)
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     followed: list[int] = []
-    follower = threading.Thread(
-        target=lambda: followed.extend(
-            record.seq for record in Client(url=here.server.url, token=here.token).get_run(run.id).follow()
-        ),
-        daemon=True,
-    )
+
+    def follow() -> None:
+        with Client(url=here.server.url, token=here.token) as client:
+            followed.extend(record.seq for record in client.get_run(run.id).follow())
+
+    follower = threading.Thread(target=follow, daemon=True)
     follower.start()
 
     for _ in range(20):

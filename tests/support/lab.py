@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from nixfleet_protocol.client import Client
-
 from demo import repository
 from demo.processes import Agent, Server, end_all_under
+from nixfleet_protocol.client import Client
 from nixfleet_protocol.messages import RunView
+from nixfleet_protocol.record import Record, parse
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -26,6 +26,13 @@ def until(question: Callable[[], T], what: str, timeout: float = PATIENCE, pause
             return answer
         time.sleep(pause)
     raise AssertionError(f"not within {timeout:g} s: {what}")
+
+
+def read_log(data: bytes) -> list[Record]:
+    """The records of a whole log file. Raises ValueError when it holds anything else."""
+    *lines, torn = data.split(b"\n")  # not splitlines: a bare CR belongs to the record
+    assert torn == b"", "the log ends in a torn record"
+    return [parse(line + b"\n") for line in lines]
 
 
 class Lab:
