@@ -9,7 +9,9 @@ from tests.prepare import PROGRAMS
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(*programs): skipped, with the reason, where a program is not on PATH")
+    config.addinivalue_line(
+        "markers", "needs(*programs): skipped, with the reason, where a program is not on PATH"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -45,7 +45,9 @@ def main() -> int:
         )
         if done.returncode:
             sys.stderr.write(done.stdout.decode(errors="replace"))
-            print(f"tests.prepare: apt-get {argv[0]} failed with exit code {done.returncode}", file=sys.stderr)
+            print(
+                f"tests.prepare: apt-get {argv[0]} failed with exit code {done.returncode}", file=sys.stderr
+            )
             return 1
     return 0
 
