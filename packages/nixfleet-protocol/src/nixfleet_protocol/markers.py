@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
 
@@ -88,6 +88,13 @@ class OneOf(Marker):
         return core_schema.no_info_after_validator_function(
             self.check, core_schema.str_schema(strict=True, max_length=64)
         )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        if self.other is None:
+            return handler(schema)
+        return {"anyOf": [{"enum": list(self.words)}, {"type": "string", "maxLength": 64}]}
 
 
 class Whole(Marker):

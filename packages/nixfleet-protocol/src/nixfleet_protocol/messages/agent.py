@@ -43,7 +43,7 @@ class Register:
 
     hostname: Annotated[HostId, "for display and checks only: the token alone says which host this is"]
     protocol: Annotated[ProtocolVersion, "highest version the agent speaks"]
-    agent_version: Word
+    agent_version: Annotated[Word, "version of the nixfleet-agent package"]
     platform: Platform
     interval: Annotated[Interval, "seconds between heartbeats"]
     capabilities: Annotated[tuple[Word, ...], Items(limits.NAMES_MAX), "see `versions.CAPABILITIES`"] = ()
@@ -120,7 +120,7 @@ class Registered:
 
     host_id: HostId
     protocol: Annotated[ProtocolVersion, "the agreed version"]
-    server_version: Word
+    server_version: Annotated[Word, "version of the nixfleet-server package"]
     at: Annotated[Millis, "the server's clock"]
     compatible: Annotated[Bool, "false: only `command update` can follow"] = True
     capabilities: Annotated[tuple[Word, ...], Items(limits.NAMES_MAX), "what both can do"] = ()
@@ -141,8 +141,8 @@ class Ack:
     """Every record of the run up to `seq` is durable at the server; with `ended` its result is too."""
 
     run_id: RunId
-    seq: Seq
-    ended: Bool = False
+    seq: Annotated[Seq, "last durable record; 0 when there is none"]
+    ended: Annotated[Bool, "the result is durable; the agent may forget the run"] = False
 
 
 @message("ping", SERVER_TO_AGENT)
@@ -157,6 +157,6 @@ class Goodbye:
     """The server is about to close; come back between `retry_min` and `retry_max` seconds from now."""
 
     reason: Annotated[str, OneOf("shutdown", "replaced", "revoked", "removed", other="other")]
-    message: Sentence = ""
-    retry_min: Seconds = 1.0
-    retry_max: Seconds = 5.0
+    message: Annotated[Sentence, "the reason in words"] = ""
+    retry_min: Annotated[Seconds, "seconds to stay away at least"] = 1.0
+    retry_max: Annotated[Seconds, "seconds to stay away at most"] = 5.0

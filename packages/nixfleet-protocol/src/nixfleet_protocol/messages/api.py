@@ -66,11 +66,11 @@ class RunList:
 class LogRecord:
     """One record of a log."""
 
-    seq: Seq
+    seq: Annotated[Seq, "counts from 1 without gaps over all streams of the run"]
     at: Millis
     stream: Stream
     line: Line
-    partial: Bool = False
+    partial: Annotated[Bool, "the line goes on in the next record of this stream"] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Problem:
     """Every error answer (RFC 9457, application/problem+json)."""
 
     type: Annotated[str, Text(limits.PATH_MAX)] = "about:blank"
-    title: Sentence
-    status: Count
+    title: Annotated[Sentence, "the kind of error in words"]
+    status: Annotated[Count, "the HTTP status, again"]
     code: Annotated[Word, "stable word to branch on, as `host_offline`"]
     detail: Annotated[Sentence, "what was wrong and what to do"] = ""

@@ -34,18 +34,18 @@ class HostView:
     host_id: HostId
     criticality: Criticality = "medium"
     presence: Presence = "new"
-    connected: Bool = False
+    connected: Annotated[Bool, "its agent is connected now"] = False
     last_seen_at: Annotated[Millis | None, "last message from it, by the server's clock"] = None
     interval: Annotated[Interval, "seconds between its heartbeats"] = limits.INTERVAL_DEFAULT
     platform: Platform = "unknown"
-    agent_version: Word | None = None
+    agent_version: Annotated[Word | None, "version of the nixfleet-agent package"] = None
     protocol: ProtocolVersion | None = None
     compatible: Annotated[Bool, "false: its agent is too old or too new, only `update` is possible"] = True
     commands: Annotated[tuple[Command, ...], Items(limits.NAMES_MAX), "commands it can do"] = ()
-    facts: Facts | None = None
+    facts: Annotated[Facts | None, "as last told; null when it never connected"] = None
     metrics: Annotated[Metrics | None, "from the last heartbeat; null when it sent none"] = None
     pending_command: Annotated[Command | None, "the command under way, `stop` and `restart` aside"] = None
-    command_pid: Pid | None = None
+    command_pid: Annotated[Pid | None, "process id of the runner on the host"] = None
     run_id: Annotated[RunId | None, "the run under way"] = None
     last_run: Annotated[RunView | None, "the newest run: the one under way, else the last that ended"] = None
 
@@ -55,7 +55,7 @@ class Snapshot:
     """First message on a connection: everything, in the order to show it. Updates follow."""
 
     protocol: ProtocolVersion
-    server_version: Word
+    server_version: Annotated[Word, "version of the nixfleet-server package"]
     at: Annotated[Millis, "the server's clock"]
     hosts: Annotated[tuple[HostView, ...], Items(limits.HOSTS_MAX), "by criticality, then name"]
 
@@ -84,11 +84,11 @@ class CommandOutput:
     host_id: HostId
     run_id: RunId
     command: Command
-    seq: Seq
+    seq: Annotated[Seq, "counts from 1 without gaps over all streams of the run"]
     stream: Stream
     line: Line
     at: Millis
-    partial: Bool = False
+    partial: Annotated[Bool, "the line goes on in the next record of this stream"] = False
 
 
 @message("command_progress", SERVER_TO_BROWSER)
@@ -106,7 +106,7 @@ class Notice:
     """Something to tell the operator."""
 
     level: Annotated[str, OneOf("info", "warning", "error", other="info")]
-    text: Sentence
+    text: Annotated[Sentence, "for the operator to read"]
     run_id: Annotated[RunId | None, "the run it is about, as for a subscription that was refused"] = None
 
 

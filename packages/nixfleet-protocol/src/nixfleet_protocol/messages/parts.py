@@ -90,7 +90,7 @@ class TestFailure:
     """One failed test."""
 
     name: Annotated[Word, "the script's file name"]
-    exit_code: ExitCode | None = None
+    exit_code: Annotated[ExitCode | None, "128+n for signal n"] = None
     output: Annotated[str, Text(limits.FAILURE_OUTPUT_MAX), "the end of what it printed"] = ""
 
 
@@ -98,9 +98,9 @@ class TestFailure:
 class TestReport:
     """Outcome of `test`. `passed + failed < total` when it was stopped."""
 
-    total: Count
-    passed: Count
-    failed: Count
+    total: Annotated[Count, "tests found"]
+    passed: Annotated[Count, "tests that exited with 0"]
+    failed: Annotated[Count, "tests that did not"]
     failures: Annotated[tuple[TestFailure, ...], Items(limits.FAILURES_MAX), "in the order they ran"] = ()
 
 
@@ -135,5 +135,5 @@ class RunView:
     lines: Annotated[Seq, "records in the log so far; final once `ended`"] = 0
     generation: Annotated[Word | None, "the host's generation afterwards"] = None
     commit: Annotated[Commit | None, "the repository's commit afterwards"] = None
-    tests: TestReport | None = None
-    progress: ProgressState | None = None
+    tests: Annotated[TestReport | None, "for `test`"] = None
+    progress: Annotated[ProgressState | None, "the newest, while it runs"] = None
