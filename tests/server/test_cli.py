@@ -19,6 +19,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the program in a data directory of its own; gives exit code, stdout and stderr."""
     monkeypatch.setenv("NIXFLEET_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("nixfleet_server.logging.configure", lambda *_: None)  # it is for the whole process
 
     def run(*argv: str) -> tuple[int, str, str]:
         code = main(list(argv))
