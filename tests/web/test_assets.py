@@ -46,12 +46,14 @@ def named(path: Path) -> str:
 
 
 def references(path: Path) -> set[str]:
-    """Paths under static/ that a file names, `#fragment` included."""
+    """Paths under static/ that a file names."""
     text = path.read_text()
     if path.suffix == ".html":
         return {reference.removeprefix("/static/") for reference in Page(text).references}
     if path.suffix == ".css":
-        return {reference.removeprefix("/static/") for reference in re.findall(r"url\([\"']?([^\"')]+)", text)}
+        return {
+            reference.removeprefix("/static/") for reference in re.findall(r"url\([\"']?([^\"')]+)", text)
+        }
     found = set()
     for target in re.findall(r"""(?:from |import |import\()["']([^"']+)["']""", text):
         place = STATIC / target.removeprefix("/static/") if target.startswith("/") else path.parent / target
@@ -59,8 +61,8 @@ def references(path: Path) -> set[str]:
     return found
 
 
-def sprite_names() -> set[str]:
-    return set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons" / "sprite.svg").read_text()))
+def icon_names() -> set[str]:
+    return set(re.findall(r'<symbol id="icon-([^"]+)"', (STATIC / "index.html").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +84,7 @@ def test_there_are_pages_scripts_and_styles() -> None:
 @pytest.mark.parametrize("path", [*PAGES, *SCRIPTS, *STYLES], ids=named)
 def test_everything_a_file_refers_to_is_there(path: Path) -> None:
     for reference in references(path):
-        name, _, fragment = reference.partition("#")
-        assert (STATIC / name).is_file(), f"{named(path)} refers to {name}, which isn't shipped"
-        if fragment:
-            assert fragment in sprite_names()
+        assert (STATIC / reference).is_file(), f"{named(path)} refers to {reference}, which isn't shipped"
 
 
 def test_nothing_is_shipped_that_nothing_refers_to() -> None:
@@ -96,12 +95,11 @@ def test_nothing_is_shipped_that_nothing_refers_to() -> None:
         if path.suffix not in {".html", ".css", ".js"} or "vendor" in path.parts:
             continue
         for reference in references(path):
-            name = reference.partition("#")[0]
-            if name not in reached:
-                reached.add(name)
-                waiting.append(name)
+            if reference not in reached:
+                reached.add(reference)
+                waiting.append(reference)
     shipped = {named(path) for path in STATIC.rglob("*") if path.is_file()}
-    meta = {"vendor/MANIFEST.json", "vendor/alpine-csp/LICENSE", "icons/sprite.svg"}
+    meta = {"vendor/MANIFEST.json", "vendor/alpine-csp/LICENSE"}
     assert shipped - reached - meta == set()
 
 
@@ -129,12 +127,12 @@ def test_files_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 250
 
 
-def test_every_icon_that_is_named_is_in_the_sprite() -> None:
-    used = set()
+def test_every_icon_that_is_named_is_in_the_page() -> None:
+    used = set(re.findall(r'<use href="#icon-([^"]+)"', (STATIC / "index.html").read_text()))
     for path in SCRIPTS:
         used |= set(re.findall(r'(?:iconUrl\(|icon\(|shape: |icon: )"([a-z-]+)"', path.read_text()))
     assert used
-    assert used <= sprite_names()
+    assert used <= icon_names()
 
 
 def test_vendored_files_are_what_the_manifest_says(vendor: ModuleType) -> None:

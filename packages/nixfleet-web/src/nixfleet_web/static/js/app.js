@@ -2,7 +2,6 @@
 
 import { Refused } from "./shell/api.js";
 import { findRun, initial, reduce } from "./core/store.js";
-import { commandName } from "./core/words.js";
 import { leave, runPath } from "./shell/route.js";
 
 /**
@@ -113,7 +112,7 @@ export class App {
   /** @param {string} hostId @param {string} command */
   async #start(hostId, command) {
     const run = await this.api.start(hostId, command);
-    if (command === "restart") this.tell({ level: "info", title: `${commandName(command)}: asked ${hostId}` });
+    if (command === "restart") this.tell({ level: "info", title: `${hostId} is asked to restart its agent` });
     else location.hash = runPath(run.run_id);
   }
 }

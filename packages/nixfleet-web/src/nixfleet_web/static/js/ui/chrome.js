@@ -45,6 +45,7 @@ export const topbar = (app) => () => ({
 export const banner = (app, retry, everySecond) => () => ({
   lost: false,
   text: "",
+  next: "",
   init() {
     app.onStatus(() => this.draw());
     everySecond(() => this.draw());
@@ -53,10 +54,9 @@ export const banner = (app, retry, everySecond) => () => ({
     const { status } = app;
     this.lost = status.state === "lost";
     if (status.state !== "lost") return;
-    const since = new Date(status.since).toLocaleTimeString();
     const wait = Math.max(0, status.retryAt - Date.now());
-    const next = wait < 500 ? "trying again now" : `trying again in ${span(wait)}`;
-    this.text = `No connection to the server since ${since}. Commands that run go on; what you see is from then. ${next}.`.replace(". t", ". T");
+    this.text = `No connection to the server: this is the fleet as of ${new Date(status.since).toLocaleTimeString()}.`;
+    this.next = wait < 500 ? "Trying again now." : `Trying again in ${span(wait)}.`; // not read out each second
   },
   retry,
 });

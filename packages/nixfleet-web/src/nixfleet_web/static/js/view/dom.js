@@ -1,9 +1,7 @@
 /** Small hands for the document. Text goes in as text; nothing here makes markup from strings. */
 
-const SPRITE = "/static/icons/sprite.svg";
-
-/** @param {string} name */
-export const iconUrl = (name) => `${SPRITE}#${name}`;
+/** Icons are symbols at the end of index.html. @param {string} name */
+export const iconUrl = (name) => `#icon-${name}`;
 
 /** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
 export function byId(id, type) {
