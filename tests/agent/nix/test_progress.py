@@ -159,13 +159,48 @@ def test_bytes_are_kept_when_realising_ends() -> None:
     assert progress.snapshot().unpacked == Tally(900, 1000)
 
 
+def test_a_second_realising_in_the_same_process_plans_anew() -> None:
+    progress = started(102, 104)
+    tell(progress, 2, 1, 1, 1, 0)
+    take(progress, action="stop", id=(1 << 32) + 2)
+    take(progress, action="stop", id=(1 << 32) + 1)
+    take(progress, action="start", id=(1 << 32) + 3, type=102)
+    assert progress.snapshot().planning
+
+
+def test_a_copy_that_tells_no_numbers_was_planned_when_it_ends() -> None:
+    progress = started(103)
+    assert progress.snapshot().planning
+    take(progress, action="stop", id=(1 << 32) + 1)
+    assert not progress.snapshot().planning
+
+
+def test_a_new_process_has_errors_of_its_own() -> None:
+    progress = started(102)
+    take(progress, action="msg", level=0, msg="error: one")
+    take(progress, action="msg", level=0, msg="error: two")
+    assert progress.snapshot().error == "one"
+    take(progress, action="start", id=2 << 32, type=0)
+    assert progress.snapshot().error == ""
+    take(progress, action="msg", level=0, msg="error: three")
+    assert progress.snapshot().error == "three"
+
+
 def test_each_process_is_counted_on_its_own() -> None:
     progress = started(102, 104)
-    tell(progress, 2, 2, 5, 0, 1)
+    tell(progress, 2, 0, 5, 1, 0)
+    tell(progress, 2, 2, 0, 0, 1)
     for number, kind in enumerate((102, 104), 1):
         take(progress, action="start", id=(2 << 32) + number, type=kind)
     tell(progress, 2, 1, 3, 1, 0, pid=2)
     assert progress.snapshot().builds == Tally(3, 8, 1, 1)
+
+
+def test_a_record_written_otherwise_replaces_one_that_was_not_decoded_yet() -> None:
+    progress = started(100)
+    assert progress.skip(b'@nix {"action":"result","fields":[1,9,0,0],"id":4294967297,"type":105}')
+    tell(progress, 1, 2, 9)
+    assert progress.snapshot().unpacked == Tally(2, 9)
 
 
 def test_an_end_in_the_middle_leaves_nothing_running() -> None:
@@ -256,3 +291,12 @@ def test_unknown_types_are_fine() -> None:
     take(progress, action="result", id=(1 << 32) + 3, type=106, fields=[113, 5])
     tell(progress, 3, 1, 2, 1, 0)
     assert progress.snapshot().builds == Tally(1, 2, 1, 0)
+
+
+def test_no_number_is_below_nothing_or_above_what_json_readers_hold() -> None:
+    progress = started(103, 104)
+    tell(progress, 1, -5, -1, -2, -3)
+    tell(progress, 2, 2**70, 2**70, 2**53, 2**53)
+    told = progress.snapshot()
+    assert told.copies == Tally()
+    assert told.builds == Tally(2**53 - 1, 2**53 - 1, 2**53 - 1, 2**53 - 1)

@@ -30,8 +30,28 @@ RECORDS = st.fixed_dictionaries(
         "fields": st.lists(NUMBERS | st.integers(100, 105) | st.text(), max_size=5) | JSON,
     },
 )
-RECORD_LINES = RECORDS.map(
-    lambda record: b"@nix " + json.dumps(record, separators=(",", ":"), sort_keys=True).encode()
+STARTS = st.fixed_dictionaries(
+    {
+        "action": st.just("start"),
+        "id": st.integers(1, 3),
+        "type": st.sampled_from([100, 101, 102, 103, 104, 105, 108]),
+        "fields": st.lists(st.text(max_size=3), max_size=2),
+    }
+)
+RESULTS = st.fixed_dictionaries(
+    {
+        "action": st.just("result"),
+        "id": st.integers(1, 3),
+        "type": st.sampled_from([105, 105, 106]),
+        "fields": st.tuples(st.integers(100, 105) | NUMBERS, NUMBERS, NUMBERS, NUMBERS),
+    }
+)
+STOPS = st.fixed_dictionaries({"action": st.just("stop"), "id": st.integers(1, 3)})
+# Both as Nix writes it, which has a short way through the parser, and as it might.
+RECORD_LINES = st.builds(
+    lambda record, separators: b"@nix " + json.dumps(record, separators=separators, sort_keys=True).encode(),
+    RECORDS | STARTS | RESULTS | RESULTS | STOPS,
+    st.sampled_from([(",", ":"), (", ", ": ")]),
 )
 LINES = RECORD_LINES | st.binary(max_size=40) | st.binary(max_size=40).map(lambda data: b"@nix {" + data)
 
@@ -62,7 +82,7 @@ def test_no_input_breaks_it(data: bytes) -> None:
     lines, snapshot = everything(data)
     for line in lines:
         assert b"\n" not in line
-        assert len(line) <= limits.LINE_MAX + 40
+        assert len(line) <= limits.LINE_MAX
     for field in dataclasses.fields(snapshot):
         assert all(0 <= number <= limits.SEQ_MAX for number in numbers(getattr(snapshot, field.name)))
     texts = [snapshot.current, snapshot.phase, snapshot.error]
@@ -105,14 +125,19 @@ def test_what_is_no_record_is_shown(record: bytes) -> None:
     assert everything(record)[0] == [record]
 
 
-def test_a_line_without_end_is_cut_and_says_so() -> None:
+@pytest.mark.parametrize("start", [b"", b'@nix {"action":"msg","msg":"'])
+@pytest.mark.parametrize("size", [limits.LINE_MAX + 1, limits.MIB, 3 * limits.MIB])
+def test_a_line_without_end_is_cut_and_says_by_how_much(start: bytes, size: int) -> None:
     log = NixLog()
-    for _ in range(64):
-        log.feed(b"x" * limits.MIB)
+    log.feed(start)
+    for _ in range(0, size, limits.LINE_MAX):
+        log.feed(b"x" * limits.LINE_MAX)
     (line,) = log.end()
-    assert line.startswith(b"xxx")
-    assert line.endswith(b" more bytes]")
-    assert len(line) <= limits.LINE_MAX + 40
+    kept, _, note = line.partition(b" [")
+    assert kept == (start + b"x" * limits.LINE_MAX)[: len(kept)]
+    assert len(line) <= limits.LINE_MAX
+    fed = len(start) + -(-size // limits.LINE_MAX) * limits.LINE_MAX
+    assert note == b"%d more bytes]" % (fed - len(kept))
 
 
 def test_a_long_line_is_not_cut_inside_a_character() -> None:

@@ -1,5 +1,6 @@
 """Bytes that arrive in any pieces, as lines of bounded length."""
 
+from nixfleet_agent.nix.text import cap
 from nixfleet_protocol import limits
 
 
@@ -43,8 +44,10 @@ class LineSplitter:
 
     def _take(self) -> bytes:
         line = bytes(self._held)
-        if self._dropped:
-            line += b" [%d more bytes]" % self._dropped
+        if (
+            self._dropped
+        ):  # no record can be made of it; it will be shown, so what is shown of a line is enough
+            line = cap(line, min(self._limit, limits.LINE_MAX), self._dropped)
         self._held.clear()
         self._dropped = 0
         return line

@@ -9,6 +9,7 @@ _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 _DROP = re.compile(f"{_ESCAPE}|{_CONTROL}")
 _DROP_BUT_COLOUR = re.compile(rf"(\x1b\[[0-9;:]*m)|{_ESCAPE}|{_CONTROL}")
 _HASH_LENGTH = 32
+_NOTE_MAX = 40
 
 
 def plain(text: str) -> str:
@@ -26,14 +27,14 @@ def short(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def cap(line: bytes, limit: int = limits.LINE_MAX) -> bytes:
-    """At most `limit` bytes, and a note that says how many more there were."""
-    if len(line) <= limit:
+def cap(line: bytes, limit: int = limits.LINE_MAX, missing: int = 0) -> bytes:
+    """At most `limit` bytes, a note included that says how many are left out; `missing` were left out before."""
+    if len(line) <= limit and not missing:
         return line
-    end = limit
-    while end > limit - 4 and line[end] & 0xC0 == 0x80:  # don't leave half a character
+    end = max(0, min(len(line), limit) - _NOTE_MAX)
+    while end > 0 and line[end] & 0xC0 == 0x80:  # don't leave half a character
         end -= 1
-    return line[:end] + b" [%d more bytes]" % (len(line) - end)
+    return line[:end] + b" [%d more bytes]" % (len(line) - end + missing)
 
 
 def store_name(path: str) -> str:
