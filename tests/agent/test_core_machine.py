@@ -171,12 +171,14 @@ class Weather(RuleBasedStateMachine):
 
     # Weather
 
-    @rule()
-    def connect(self) -> None:
+    @rule(promptly=st.sampled_from([True, True, False]))
+    def connect(self, promptly: bool) -> None:
         if not self.connected and not self.left:
             self.connected = True
             self.waiting = []
             self.tell(e.Opened())
+            if promptly:
+                self.server_answers(1)
 
     @rule()
     def cut(self) -> None:
@@ -185,7 +187,7 @@ class Weather(RuleBasedStateMachine):
             self.waiting = []
             self.tell(e.Closed("cut"))
 
-    @rule(count=st.integers(1, 5))
+    @rule(count=st.sampled_from([1, 3, 50, 2000]))
     def server_answers(self, count: int) -> None:
         for _ in range(count):
             if self.connected and self.waiting:
@@ -194,13 +196,19 @@ class Weather(RuleBasedStateMachine):
                     self.durable[message.run_id] = max(self.durable.get(message.run_id, 0), message.seq)
                 self.tell(e.Received(encode(message)))
 
-    @rule(command=COMMANDS)
-    def ask(self, command: str) -> None:
+    @rule(command=COMMANDS, lines=st.integers(0, 1500), promptly=st.booleans())
+    def ask(self, command: str, lines: int, promptly: bool) -> None:
+        self.connect(True)
+        if promptly:
+            self.server_answers(2000)
         if self.connected and self.core.connection == "connected":
             self.runs += 1
             message = CommandMessage(run_id=f"{self.runs:032x}", command=command)
             self.asked[message.run_id] = message
             self.tell(e.Received(encode(message)))
+            if promptly:
+                self.a_runner_starts()
+                self.the_runner_writes(lines)
 
     @rule(data=st.data())
     def ask_again(self, data: st.DataObject) -> None:
@@ -232,11 +240,11 @@ class Weather(RuleBasedStateMachine):
     def the_runner_writes(self, lines: int) -> None:
         for run in self.disk.values():
             if run.alive:
-                start = len(run.records)
+                start = run.records[-1].seq if run.records else 0
                 run.records += [Record(start + n + 1, 0, "stdout", b"x") for n in range(lines)]
                 self.tell(e.Rang(run.request.run_id))
 
-    @rule(good=st.booleans())
+    @rule(good=st.sampled_from([True, True, False]))
     def the_runner_ends(self, good: bool) -> None:
         for run in self.disk.values():
             if run.alive:
@@ -277,7 +285,7 @@ class Weather(RuleBasedStateMachine):
         if self.left:
             self.the_agent_is_killed()
         self.cut()
-        self.connect()
+        self.connect(True)
         for _ in range(3000):
             if not self.waiting and not self.core.undelivered:
                 break
@@ -287,5 +295,5 @@ class Weather(RuleBasedStateMachine):
         assert all(run_id in self.ends for run_id in self.disk)
 
 
-Weather.TestCase.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+Weather.TestCase.settings = settings(deadline=None, max_examples=100, stateful_step_count=30)
 TestWeather = Weather.TestCase
