@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from nixfleet_protocol.client import Client
 from playwright.sync_api import Browser, Page, expect
 
 from demo.fleet import Fleet, running
+from nixfleet_protocol.client import Client
 from tests.browser.chromium import DESKTOP, PHONE, chromium
 
 PAUSE = 1.0
@@ -102,12 +102,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="every view, both schemes, both widths")
     options = parser.parse_args(argv)
     options.outdir.mkdir(parents=True, exist_ok=True)
-    with running(pause=PAUSE) as fleet, chromium() as browser:
-        with Client(url=fleet.server.url, token=fleet.token) as client:
-            failed = prepare(client)
-            readme(browser, fleet, client, options.outdir)
-            if options.all:
-                every_view(browser, fleet, client, failed, options.outdir)
+    with (
+        running(pause=PAUSE) as fleet,
+        chromium() as browser,
+        Client(url=fleet.server.url, token=fleet.token) as client,
+    ):
+        failed = prepare(client)
+        readme(browser, fleet, client, options.outdir)
+        if options.all:
+            every_view(browser, fleet, client, failed, options.outdir)
     return 0
 
 

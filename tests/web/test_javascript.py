@@ -91,12 +91,15 @@ def test_every_word_of_the_protocol_has_a_label_and_a_shape_of_its_own() -> None
     presences = evaluate("core/words.js", "m.PRESENCE")
     assert set(presences) == words(Presence)
     assert len({word["shape"] for word in presences.values()}) == len(presences), "told apart without colour"
-    for result in words(Result):
-        shown = evaluate("core/words.js", f'm.runWord({{state: "ended", result: "{result}"}})')
-        assert shown["shape"]
-        assert (shown["tone"] == "ok") == (result == "ok")
-    for platform in words(Platform):
-        assert evaluate("core/words.js", f'm.platformName({{platform: "{platform}"}})')
+    results = json.dumps(sorted(words(Result)))
+    shown = evaluate(
+        "core/words.js", f'{results}.map((result) => [result, m.runWord({{state: "ended", result}})])'
+    )
+    for result, word in shown:
+        assert word["shape"]
+        assert (word["tone"] == "ok") == (result == "ok"), "only `ok` looks like success"
+    platforms = json.dumps(sorted(words(Platform)))
+    assert all(evaluate("core/words.js", f"{platforms}.map((platform) => m.platformName({{platform}}))"))
 
 
 def test_buttons_follow_the_table_of_commands() -> None:

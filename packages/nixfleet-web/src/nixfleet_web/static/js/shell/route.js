@@ -23,6 +23,5 @@ export function leave() {
 /** @param {(route: Route) => void} listener called at once and with each change */
 export function watch(listener) {
   addEventListener("hashchange", () => listener(parse(location.hash)));
-  addEventListener("popstate", () => listener(parse(location.hash)));
   listener(parse(location.hash));
 }

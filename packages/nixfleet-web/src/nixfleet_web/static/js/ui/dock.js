@@ -26,6 +26,9 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
   /** @type {Run[]} */
   let runs = [];
   let followed = "";
+  /** @type {import("../shell/route.js").Route} */
+  let wanted = { host: null, run: null };
+  let missed = false;
   /** @type {Element|null} */
   let opener = null;
 
@@ -49,23 +52,32 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       everySecond(() => {
         if (this.open && current && current.state !== "ended") this.drawRun();
       });
+      app.onStatus(() => {
+        if (app.live && missed) void this.go(wanted);
+      });
       watch((route) => void this.go(route));
     },
 
     /** @param {import("../shell/route.js").Route} route */
-    async go({ host, run }) {
+    async go(route) {
+      wanted = route;
+      missed = false;
+      const { host, run } = route;
       if (!host && !run) return this.shut();
       try {
-        if (run) await this.openRun(run);
-        else if (host) await this.openHost(host);
+        if (run) await this.openRun(run, route);
+        else if (host) await this.openHost(host, route);
       } catch (problem) {
+        if (wanted !== route) return;
+        missed = true; // tried again with the next connection
         app.fail(problem);
       }
     },
 
-    /** The host's history and, if it has one, its newest run. @param {string} hostId */
-    async openHost(hostId) {
+    /** The host's history and, if it has one, its newest run. @param {string} hostId @param {import("../shell/route.js").Route} route */
+    async openHost(hostId, route) {
       const [newest] = await this.loadHistory(hostId);
+      if (wanted !== route) return; // something else was opened meanwhile
       if (newest) return this.showRun(newest);
       current = null;
       this.unfollow();
@@ -73,9 +85,10 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       log.begin("No output yet");
     },
 
-    /** @param {string} runId */
-    async openRun(runId) {
+    /** @param {string} runId @param {import("../shell/route.js").Route} route */
+    async openRun(runId, route) {
       const run = app.run(runId) ?? runs.find((one) => one.run_id === runId) ?? (await app.api.run(runId));
+      if (wanted !== route) return;
       this.showRun(run);
       await this.loadHistory(run.host_id);
     },
