@@ -103,6 +103,12 @@ class FakeServer:
         assert self._connection
         self._connection.send(data)
 
+    def send_fragments(self, parts: list[str]) -> None:
+        """One message in several frames; a peer that hangs up in the middle is no error."""
+        assert self._connection
+        with contextlib.suppress(ConnectionClosed):
+            self._connection.send(iter(parts))
+
     def command(self, command: str, run_id: str | None = None, **options: Any) -> str:
         run_id = run_id or uuid.uuid4().hex
         self.send(CommandMessage(run_id=run_id, command=command, options=Options(**options)))
