@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nixfleet_protocol.messages import Ack, Goodbye, KnownRun
-from tests.server.support import FakeAgent, FakeBrowser, ServerProcess, start
+from tests.server.support import FakeAgent, FakeBrowser, ServerProcess, login, start, until
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def test_a_killed_server_loses_nothing(server: ServerProcess) -> None:
         agent.begin(run)
         agent.output(run, 1, 500)
         agent.expect(Ack, lambda ack: ack.seq == 500)
+        until(lambda: api.get(f"/api/v1/runs/{run.run_id}").json()["state"] == "running", "it runs")
         agent.output(run, 501, 700)  # these may or may not be there
         server.end(signal.SIGKILL)
     log = server.data / "logs" / f"{run.run_id}.log"
@@ -83,8 +84,6 @@ def test_sigterm_says_goodbye_and_exits_0(server: ServerProcess) -> None:
 
 
 def test_a_login_and_what_a_host_said_survive_a_restart(server: ServerProcess) -> None:
-    from tests.server.support import login
-
     token = server.host()
     with server.client() as client:
         login(client)

@@ -10,7 +10,7 @@ from nixfleet_server.auth.passwords import hash_password, verify
 def test_only_the_password_itself_fits(scheme: str, password: str) -> None:
     hashed = hash_password(password, scheme)
     assert verify(password, hashed)
-    for other in (password + "x", password[:-1], password.upper(), "", "\0"):
+    for other in (password + "x", password[:-1], ""):
         assert not verify(other, hashed)
 
 

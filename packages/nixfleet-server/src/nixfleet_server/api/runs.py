@@ -9,6 +9,7 @@ from nixfleet_server.api.body import answer, whole
 from nixfleet_server.auth.guard import Principal
 from nixfleet_server.context import context
 from nixfleet_server.errors import Declined
+from nixfleet_server.live import life
 from nixfleet_server.live.dispatch import find_host, stop
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.run import LiveRun
@@ -46,7 +47,7 @@ async def end(request: Request, principal: Principal) -> Response:
 
 async def find(hub: Hub, run_id: str) -> LiveRun:
     """A run by its id. Raises Declined."""
-    run = await hub.find(run_id)
+    run = await life.find(hub, run_id)
     if run is None:
         raise Declined("no_such_run", "there is no such run; the newest: nixfleet runs")
     return run

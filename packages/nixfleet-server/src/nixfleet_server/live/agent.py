@@ -26,6 +26,7 @@ from nixfleet_protocol.session.server_end import ServerEnd
 from nixfleet_server import logging
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.life import begin, finish
 from nixfleet_server.live.register import register
 from nixfleet_server.live.socket import Connection
 
@@ -204,13 +205,13 @@ class AgentConnection(Connection):
         if run is None:
             self.acknowledge(message.run_id, message.last_seq, ended=True)
         elif message.status == "running":
-            await self.hub.begin(run, message)
+            begin(self.hub, run, message)
         elif message.last_seq > run.received:
             raise RemoteProtocolError(
                 f"status: ends at record {message.last_seq}, but {run.received + 1} has not come"
             )
         else:
-            self.hub.finish(run, message)
+            finish(self.hub, run, message)
 
     async def _on_pong(self, message: Pong) -> None:
         pass  # hearing it was the point

@@ -19,6 +19,7 @@ from nixfleet_server.__about__ import __version__
 from nixfleet_server.live.frames import frames
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.hub import Hub, run_text
+from nixfleet_server.live.life import find
 from nixfleet_server.live.run import LiveRun, as_output
 from nixfleet_server.live.socket import Connection
 
@@ -106,7 +107,7 @@ class BrowserConnection(Connection):
         if len(self._cursors) >= limits.SUBSCRIPTIONS_MAX:
             self._notice(f"at most {limits.SUBSCRIPTIONS_MAX} runs can be followed at once", run_id)
             return
-        run = await self._hub.find(run_id)
+        run = await find(self._hub, run_id)
         if run is None:
             self._notice("there is no such run", run_id)
             return

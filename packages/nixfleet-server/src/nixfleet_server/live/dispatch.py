@@ -8,7 +8,8 @@ from nixfleet_server import logging
 from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE, option_problem
 from nixfleet_server.errors import Declined
 from nixfleet_server.live.host import LiveHost
-from nixfleet_server.live.hub import Hub, rule
+from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.life import admit, drop, find, occupies
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
 
@@ -32,11 +33,11 @@ async def dispatch(hub: Hub, host_id: str, command: str, options: Options, start
         created_at=hub.now(),
     )
     run = LiveRun(view, committed=False)
-    hub.admit(run)  # before the first await: a second command must find the host busy
+    admit(hub, run)  # before the first await: a second command must find the host busy
     try:
         await hub.db.write(lambda session: runs.add(session, view))
     except BaseException:
-        hub.withdraw(run)
+        drop(hub, run)
         raise
     run.committed = True
     log.info("run started", run=view.run_id, host=host.name, command=command, by=started_by)
@@ -48,7 +49,7 @@ async def dispatch(hub: Hub, host_id: str, command: str, options: Options, start
 
 async def stop(hub: Hub, run_id: str, started_by: str) -> RunView:
     """Stop a run, by a run of its own. Raises Declined when there is no such run, or it has ended."""
-    run = await hub.find(run_id)
+    run = await find(hub, run_id)
     if run is None:
         raise Declined("no_such_run", "there is no such run; the newest: nixfleet runs")
     if run.view.state == "ended":
@@ -88,6 +89,6 @@ def _check(hub: Hub, host: LiveHost, command: str, options: Options) -> None:
     if command not in host.record.commands:
         able = ", ".join(host.record.commands) or "nothing"
         raise Declined("unsupported_command", f"{host.name} can't {command}; it can: {able}")
-    if host.run is not None and not rule(command).always:
+    if host.run is not None and occupies(command):
         busy = host.run.view
         raise Declined("host_busy", f"{busy.command} runs on {host.name} already: run {busy.run_id}")

@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nixfleet_protocol.encode import encode
-from nixfleet_protocol.messages import RunView, Status
+from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.browser import CommandProgress, RunUpdate
-from nixfleet_protocol.states import COMMANDS, CommandRule
 from nixfleet_server import logging
 from nixfleet_server.live.host import LiveHost
+from nixfleet_server.live.life import admit, give_up
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.logs.files import Files
 from nixfleet_server.logs.store import LogStore
@@ -97,9 +97,9 @@ class Hub:
         for run in list(self.runs.values()):
             host = self.hosts.get(run.view.host_id)
             if host is None:
-                self.finish(run, Status(**_end_of(run, self.now(), "lost", "the host was removed")))
-            elif not rule(run.view.command).always:
-                host.run = run
+                give_up(self, run, "lost", "the host was removed")
+            else:
+                admit(self, run)
 
     def _removed(self, host: LiveHost) -> None:
         log.info("host removed", host=host.name)
@@ -147,74 +147,6 @@ class Hub:
         )
         for browser in self.browsers:
             browser.progressed(view.run_id, text)
-
-    # The life of runs
-
-    async def find(self, run_id: str) -> LiveRun | None:
-        """A run by its id, under way or ended; None when there is none."""
-        live = self.runs.get(run_id)
-        if live is not None and live.committed:
-            return live
-        view = await self.db.read(lambda session: runs.get(session, run_id))
-        return LiveRun(view, view.lines) if view else None
-
-    def admit(self, run: LiveRun) -> None:
-        """A new run is under way."""
-        self.runs[run.view.run_id] = run
-        host = self.hosts.get(run.view.host_id)
-        if host and not rule(run.view.command).always:
-            host.run = run
-
-    def withdraw(self, run: LiveRun) -> None:
-        """A run that could not be committed never was."""
-        self._drop(run)
-
-    async def begin(self, run: LiveRun, status: Status) -> None:
-        """The agent says that the run began; saying so again changes nothing."""
-        run.pid = status.pid or run.pid
-        if run.view.state in ("queued", "sent"):
-            view = await self.db.write(lambda session: runs.begin(session, run.view.run_id, status.at))
-            if view is None or run.view.state == "ended":
-                return
-            run.view = view
-        self.run_changed(run)
-
-    def finish(self, run: LiveRun, status: Status) -> None:
-        """End a run, once its log is durable: a run ends once, so only the first result counts."""
-        if run.ending is None:
-            run.ending = status
-            self.spawn(self._settle(run, status))
-
-    async def _settle(self, run: LiveRun, status: Status) -> None:
-        run_id = run.view.run_id
-        try:
-            await run.durable_through(run.received)
-            lines, now = run.received, self.now()
-            view = await self.db.write(lambda session: runs.end(session, run_id, status, lines, now))
-        except Exception:
-            run.ending = None  # the agent sends the result again when it reconnects
-            raise
-        self._drop(run)
-        if view is None:
-            return
-        run.view, run.ending = view, None
-        log.info(
-            "run ended", run=run_id, host=view.host_id, command=view.command, result=view.result, lines=lines
-        )
-        host = self.hosts.get(view.host_id)
-        if host:
-            if view.command != "stop":
-                host.last_run = view
-            if host.connection:
-                host.connection.acknowledge(run_id, lines, ended=True)
-        self.run_changed(run)
-
-    def _drop(self, run: LiveRun) -> None:
-        self.runs.pop(run.view.run_id, None)
-        self.logs.close(run.view.run_id)
-        host = self.hosts.get(run.view.host_id)
-        if host and host.run is run:
-            host.run = None
 
     def _durable(self, run_id: str, seq: int) -> None:
         run = self.runs.get(run_id)
@@ -268,21 +200,6 @@ class Hub:
         self.db.close()
 
 
-def rule(command: str) -> CommandRule:
-    """The table's row; a command of a later version counts as an ordinary one."""
-    return COMMANDS.get(command, CommandRule(command))
-
-
 def run_text(view: RunView) -> str:
     """A run as the text of a `run_update`."""
     return encode(RunUpdate(**{name: getattr(view, name) for name in RunView.__dataclass_fields__}))
-
-
-def _end_of(run: LiveRun, at: int, result: str, message: str) -> dict[str, Any]:
-    return {
-        "run_id": run.view.run_id,
-        "command": run.view.command,
-        "status": result,
-        "at": at,
-        "message": message,
-    }

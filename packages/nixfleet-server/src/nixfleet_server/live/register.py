@@ -3,11 +3,12 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nixfleet_protocol.messages import HeldRun, KnownRun, Register, Registered, RunView, Status
+from nixfleet_protocol.messages import HeldRun, KnownRun, Register, Registered, RunView
 from nixfleet_protocol.versions import CAPABILITIES
 from nixfleet_server import logging
 from nixfleet_server.__about__ import __version__
 from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE, Decision, Known, at_register
+from nixfleet_server.live.life import admit, give_up
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
 
@@ -51,8 +52,7 @@ async def register(connection: "AgentConnection", message: Register) -> None:
         if decision.action == "follow":
             connection.runs.add(decision.run_id)
         elif decision.action == "end" and run:
-            log.warning("run given up", host=host.name, run=decision.run_id, reason=decision.message)
-            hub.finish(run, _end(run.view, decision, hub.now()))
+            give_up(hub, run, decision.result, decision.message)
     assert connection.end.agreement is not None
     version, compatible = connection.end.agreement
     connection.send(
@@ -105,33 +105,32 @@ async def _look_up(connection: "AgentConnection", listed: dict[str, KnownRun]) -
         return {}
     rows = {view.run_id: view for view in await hub.db.read(lambda session: runs.several(session, strangers))}
     for run_id in strangers:
-        if run_id in rows or run_id in hub.runs:
+        row = rows.get(run_id)
+        if row is not None and (row.state == "ended" or row.host_id != name):
             continue
-        now = hub.now()
-        view = RunView(
-            run_id=run_id,
-            host_id=name,
-            command=listed[run_id].command,
-            state="running",
-            started_by="agent",
-            created_at=now,
-            started_at=now,
-        )
+        view = row or _adopted(name, listed[run_id], hub.now())
         run = LiveRun(view, await hub.logs.recover(run_id))
-        await hub.db.write(partial(runs.add, run=view))
-        log.warning("run adopted that only the agent knew", host=name, run=run_id, command=view.command)
-        hub.admit(run)
+        if row is None:
+            await hub.db.write(partial(runs.add, run=view))
+            log.warning("run adopted that only the agent knew", host=name, run=run_id, command=view.command)
+        admit(hub, run)
         hub.run_changed(run)
     return rows
+
+
+def _adopted(host_id: str, known: KnownRun, now: int) -> RunView:
+    return RunView(
+        run_id=known.run_id,
+        host_id=host_id,
+        command=known.command,
+        state="running",
+        started_by="agent",
+        created_at=now,
+        started_at=now,
+    )
 
 
 def _held(decision: Decision, run: LiveRun | None, ended: RunView | None) -> HeldRun:
     if decision.action == "follow" and run:
         return HeldRun(run_id=decision.run_id, have=run.durable)
     return HeldRun(run_id=decision.run_id, have=ended.lines if ended else 0, ended=True)
-
-
-def _end(view: RunView, decision: Decision, now: int) -> Status:
-    return Status(
-        run_id=view.run_id, command=view.command, status=decision.result, at=now, message=decision.message
-    )

@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from itertools import islice
 
-RING_BYTES = 256 * 1024
+RING_BYTES = 128 * 1024
 """Memory a ring may take. Followers further behind read the log file."""
 
 
