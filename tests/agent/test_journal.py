@@ -144,6 +144,16 @@ def test_output_is_made_durable_every_second_and_only_if_there_is_some(tmp_path:
     assert [call for call, _ in disk.calls] == ["write", "datasync", "write", "write", "datasync"]
 
 
+def test_a_claim_that_a_full_disk_refuses_is_given_back(tmp_path: Path) -> None:
+    disk = Full()
+    disk.full = True
+    with pytest.raises(OSError, match="No space"):
+        claimed(tmp_path, disk)
+    disk.full = False
+
+    assert load_request(claimed(tmp_path, disk)) == REQUEST
+
+
 def test_a_run_is_claimed_once(tmp_path: Path) -> None:
     claimed(tmp_path)
 

@@ -59,8 +59,20 @@ def claim(state_dir: str, request: Request, disk: Disk, before: Callable[[str], 
     """
     path = directory(state_dir, request.run_id)
     disk.mkdir(path)
-    if before:
-        before(path)
+    try:
+        if before:
+            before(path)
+        _store_request(path, request, disk)
+    except OSError:  # nothing has started: the claim is given back, rather than left without a request
+        with contextlib.suppress(OSError):
+            for name in os.listdir(path):
+                os.unlink(os.path.join(path, name))
+            os.rmdir(path)
+        raise
+    return path
+
+
+def _store_request(path: str, request: Request, disk: Disk) -> None:
     body = {
         "run_id": request.run_id,
         "command": request.command,
@@ -73,7 +85,6 @@ def claim(state_dir: str, request: Request, disk: Disk, before: Callable[[str], 
     disk.sync(file)
     disk.sync(path)
     disk.sync(os.path.dirname(path))
-    return path
 
 
 def load_request(path: str) -> Request:

@@ -46,7 +46,13 @@ def main(config: Config) -> int:
     runs.prune()
     identity = Identity(config.hostname, config.platform, config.interval, COMMANDS)
     core = Core(identity, Backoff(random.random), runs.undelivered())
-    code = Loop(config, core, runs, Spawn(config, dict(os.environ)), log).run()
+    try:
+        code = Loop(config, core, runs, Spawn(config, dict(os.environ)), log).run()
+    except Exception:  # noqa: BLE001  (the supervisor starts us anew, and the journals have everything)
+        import traceback
+
+        log.error("internal error", trace=traceback.format_exc())
+        code = 1
     log.info("stopped", exit_code=code)
     lock.release()
     return code

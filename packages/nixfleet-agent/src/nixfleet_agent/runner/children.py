@@ -64,6 +64,8 @@ def send(processes: list[psutil.Process], number: signal.Signals) -> None:
 
 def reap_orphans(child: int | None) -> None:
     """Collect adopted children that have ended, but never `child`, whose exit code its owner wants."""
+    if sys.platform != "linux":  # nothing is adopted there
+        return
     with contextlib.suppress(ChildProcessError):
         while (info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
             if info.si_pid == child:
