@@ -127,7 +127,7 @@ def test_one_scrolls_back_to_the_first_line_of_a_long_log(
 
 
 def test_a_killed_server_costs_no_line_and_doubles_none(tmp_path: Path, log_in: LogIn) -> None:
-    lines = 240
+    lines = 150
     with lab(tmp_path) as mine:
         script = f"i=0; while [ $i -lt {lines} ]; do i=$((i+1)); echo line $i; sleep 0.05; done"
         mine.agent("web1", {"switch": "true", "hosts/web1/tests/T01-slow.sh": script})

@@ -122,6 +122,16 @@ def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
     assert re.findall(r"https?://|//cdn|data:[a-z]+/", text) == []
 
 
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    """Else the browser finds them one import after the other, a round trip each."""
+    text = (STATIC / "index.html").read_text()
+    preloaded = {
+        name.removeprefix("/static/") for name in re.findall(r'rel="modulepreload" href="([^"]+)"', text)
+    }
+    alone = {"js/main.js", "js/login.js", "js/theme-boot.js", "js/core/types.js"}
+    assert preloaded == {named(path) for path in SCRIPTS} - alone | {"vendor/alpine-csp/module.esm.min.js"}
+
+
 @pytest.mark.parametrize("path", [*SCRIPTS, *STYLES], ids=named)
 def test_files_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 250
