@@ -165,6 +165,7 @@ class Weather(RuleBasedStateMachine):
         elif isinstance(message, Status) and message.status != "running":
             log = self.logs.setdefault(message.run_id, [])
             assert len(log) >= message.last_seq, "the end before the output"
+            self.durable[message.run_id] = len(log)  # a server ends a run only when its log is durable
             before = self.ends.setdefault(message.run_id, message)
             assert before == message, "two different ends"
             self.waiting.append(Ack(run_id=message.run_id, seq=message.last_seq, ended=True))
