@@ -70,7 +70,6 @@ def test_hosts(here: Lab) -> None:
 
 
 def test_nothing_is_lost_or_doubled_over_a_killed_server(here: Lab) -> None:
-    run = here.client.run("web2", "switch")
     seen = []
 
     def kill() -> None:
@@ -79,10 +78,12 @@ def test_nothing_is_lost_or_doubled_over_a_killed_server(here: Lab) -> None:
         here.server.start()
 
     killing = threading.Thread(target=kill)
-    for record in run.follow():
-        seen.append(record)
-        if len(seen) == 50:
-            killing.start()
+    with Client(url=here.server.url, token=here.token, patience=60) as client:
+        run = client.run("web2", "switch")
+        for record in run.follow():
+            seen.append(record)
+            if len(seen) == 50:
+                killing.start()
     killing.join()
     assert [record.seq for record in seen] == list(range(1, len(seen) + 1))
     assert [r.line for r in seen if r.stream == "stdout"] == [f"line {n}" for n in range(1, 401)]
