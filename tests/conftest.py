@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.prepare import PROGRAMS
+from scripts.prepare import PROGRAMS
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark in item.iter_markers("needs"):
             for program in mark.args:
-                assert program in PROGRAMS, f"tests/prepare.py doesn't know how to install {program}"
+                assert program in PROGRAMS, f"scripts/prepare.py doesn't know how to install {program}"
                 if shutil.which(program) is None:
                     item.add_marker(pytest.mark.skip(reason=f"{program} is not on PATH"))
 

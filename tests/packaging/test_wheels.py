@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build import PACKAGES, ROOT, build
+from scripts.build import PACKAGES, ROOT, build
 from tests.support.lab import Lab, lab
 
 COMMANDS = {

@@ -19,13 +19,13 @@ BEGIN = "<!-- generated: `hatch run docs` writes what follows; change the code i
 END = "<!-- end of the generated part -->"
 
 
-def refreshed(document: str) -> str:
-    """The document with its generated part made anew. Raises ValueError when the two marks are not there, in order."""
+def refreshed(document: str, content: str | None = None) -> str:
+    """The document with its generated part made anew: `content`, or the protocol's tables. Raises ValueError when the two marks are not there, in order."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the document has no generated part: it must hold {BEGIN!r} and, later, {END!r}")
-    return f"{before}{BEGIN}\n\n{generated()}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{generated() if content is None else content}\n{END}{after}"
 
 
 def generated() -> str:

@@ -35,9 +35,9 @@ def main() -> int:
     if not packages:
         return 0
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print(f"tests.prepare: not on PATH, their tests are skipped: {', '.join(absent)}", file=sys.stderr)
+        print(f"scripts.prepare: not on PATH, their tests are skipped: {', '.join(absent)}", file=sys.stderr)
         return 0
-    print(f"tests.prepare: installing {' '.join(packages)}", file=sys.stderr)
+    print(f"scripts.prepare: installing {' '.join(packages)}", file=sys.stderr)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for argv in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
         done = subprocess.run(
@@ -46,7 +46,7 @@ def main() -> int:
         if done.returncode:
             sys.stderr.write(done.stdout.decode(errors="replace"))
             print(
-                f"tests.prepare: apt-get {argv[0]} failed with exit code {done.returncode}", file=sys.stderr
+                f"scripts.prepare: apt-get {argv[0]} failed with exit code {done.returncode}", file=sys.stderr
             )
             return 1
     return 0

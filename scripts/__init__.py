@@ -1,0 +1,1 @@
+"""What `hatch run` calls that is neither product nor test."""
