@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demo import repository
 from demo.hosts import HOSTS, Host
-from demo.processes import START_TIMEOUT, Agent, DidNotStart, Server, end_all_under
+from demo.processes import START_TIMEOUT, Agent, DidNotStart, Server, end_all_under, free_port
 from nixfleet_protocol.client import Client
 
 
@@ -41,7 +41,7 @@ def running(directory: Path | None = None, *, port: int | None = None, pause: fl
         source = base / "repository"
         if not source.exists():
             repository.make(source)
-        server = Server(base / "server", secrets.token_urlsafe(12), **({"port": port} if port else {}))
+        server = Server(base / "server", secrets.token_urlsafe(12), port or free_port())
         tokens = {host.name: server.add_host(host.name, host.criticality) for host in HOSTS}
         token = server.add_token("demo")
         token_file = base / "token"

@@ -23,9 +23,11 @@ async def _check(fleet: Fleet) -> bool:
     rows = [row for outcome in outcomes for row in outcome]
     for good, text in rows:
         print(f"{'as expected' if good else 'NOT AS EXPECTED':<16} {text}")
-    good = sum(good for good, _ in rows)
-    print(f"\n{good} of {len(rows)} runs ended as the demo expects, in {time.monotonic() - began:.0f} s")
-    return good == len(rows)
+    as_expected = sum(good for good, _ in rows)
+    print(
+        f"\n{as_expected} of {len(rows)} runs ended as the demo expects, in {time.monotonic() - began:.0f} s"
+    )
+    return as_expected == len(rows)
 
 
 async def _run_host(client: AsyncClient, host: Host) -> list[tuple[bool, str]]:

@@ -20,7 +20,10 @@ END = "<!-- end of the generated part -->"
 
 
 def refreshed(document: str, content: str | None = None) -> str:
-    """The document with its generated part made anew: `content`, or the protocol's tables. Raises ValueError when the two marks are not there, in order."""
+    """The document with its generated part made anew: `content`, or the protocol's tables.
+
+    Raises ValueError when the two marks are not there, in order.
+    """
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
