@@ -40,7 +40,7 @@ def test_every_run_can_end(state: str) -> None:
 
 def test_commands_name_real_options_and_fit_the_wire() -> None:
     names = {field.name for field in fields(Options)}
-    [marker] = Command.__metadata__
+    marker = Command.__metadata__[0]
     for name, rule in COMMANDS.items():
         assert set(rule.options) <= names
         assert marker.check(name) == name

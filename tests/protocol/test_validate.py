@@ -39,7 +39,7 @@ def both(direction: str, frame: str) -> Any:
 
 @each_message
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_right_payloads_are_taken_by_both(direction: str, name: str, cls: type, data: st.DataObject) -> None:
     frame = json.dumps(
         {"type": name, "payload": data.draw(payload(cls))}, ensure_ascii=data.draw(st.booleans())
@@ -52,7 +52,7 @@ def test_right_payloads_are_taken_by_both(direction: str, name: str, cls: type, 
 
 @each_message
 @given(data=st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_broken_payloads_get_the_same_verdict(
     direction: str, name: str, cls: type, data: st.DataObject
 ) -> None:
