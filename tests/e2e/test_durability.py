@@ -1,6 +1,7 @@
 """Acknowledged means durable: seen in the system calls of the real server and the real runner."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,13 @@ CHATTY = "for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; sleep 0.1; done"
 
 
 @pytest.fixture(scope="module")
-def traced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def traced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One run with server and agent under strace: the two traces and the paths in them."""
     directory = tmp_path_factory.mktemp("traced")
     with lab(directory) as here:
         here.server.process.end()
-        for process, name in ((here.server.process, "server"),):
-            process.argv = [*trace.ARGV, "-o", str(directory / f"{name}.strace"), *process.argv]
+        server = here.server.process
+        server.argv = [*trace.ARGV, "-o", str(directory / "server.strace"), *server.argv]
         here.server.start()
         agent = here.agent("web1", {"switch": CHATTY})
         agent.process.end()
@@ -40,7 +41,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     }
 
 
-def test_the_server_syncs_file_and_directory_before_each_ack(traced: dict) -> None:
+def test_the_server_syncs_file_and_directory_before_each_ack(traced: dict[str, Any]) -> None:
     log, calls = traced["log"], traced["server"]
     assert trace.unsynced_acks(calls, log, str(Path(log).parent)) == []
     acks = [call for call in calls if '\\"type\\":\\"ack\\"' in call.args]
@@ -48,7 +49,7 @@ def test_the_server_syncs_file_and_directory_before_each_ack(traced: dict) -> No
 
 
 @pytest.mark.parametrize("gone", ["file", "directory"])
-def test_the_check_fails_when_a_sync_is_taken_out(traced: dict, gone: str) -> None:
+def test_the_check_fails_when_a_sync_is_taken_out(traced: dict[str, Any], gone: str) -> None:
     log = traced["log"]
     path = log if gone == "file" else str(Path(log).parent)
     without = [call for call in traced["server"] if not trace.synced(call, path)]
@@ -72,7 +73,9 @@ RESULT = [
 
 
 @pytest.mark.parametrize("steps", [CLAIM, RESULT], ids=["claim", "result"])
-def test_the_runner_makes_the_journal_durable_in_order(traced: dict, steps: list) -> None:
+def test_the_runner_makes_the_journal_durable_in_order(
+    traced: dict[str, Any], steps: list[tuple[str, str]]
+) -> None:
     run = traced["journal"]
     named = [(name, text.format(run=run, runs=Path(run).parent)) for name, text in steps]
     assert trace.steps_in_order(traced["agent"], named) is None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 ARGV = (
     "strace",
+    "-D",  # the traced program keeps the pid we started, so that it is what our signals end
     "-f",
     "-y",
     "-s",
