@@ -66,17 +66,29 @@ class TlsProxy:
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
         server.close()
-        self._loop.run_until_complete(asyncio.sleep(0.1))
+        self._loop.run_until_complete(_take_leave())
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, ssl.SSLError):
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
-        writer.close()
+            try:
+                inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._target)
+                try:
+                    await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
+                finally:
+                    inner_writer.close()
+            finally:
+                writer.transport.abort()
+
+
+async def _take_leave() -> None:
+    """End every other task and let what was closed go, so that nothing is left for a closed loop."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.1)
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
