@@ -18,11 +18,18 @@ START_WAIT = 10.0
 """Seconds to wait for a server that is just migrating."""
 
 
-def command(
-    subparsers: Any, name: str, run: Run, help: str, *, json_output: bool = False
+def action(
+    actions: Any, name: str, run: Run, help: str, *, json_output: bool = False
 ) -> argparse.ArgumentParser:
-    """Add a command with the options all of them take."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(name, help=help, description=help)
+    """Add one action of a command, as `add` of `host`."""
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=help, description=help)
+    return complete(parser, run, json_output=json_output)
+
+
+def complete(
+    parser: argparse.ArgumentParser, run: Run, *, json_output: bool = False
+) -> argparse.ArgumentParser:
+    """Give a command the options all of them take, and what it runs."""
     parser.add_argument(
         "--data-dir", metavar="DIR", help="directory of the database and the logs (NIXFLEET_DATA_DIR)"
     )

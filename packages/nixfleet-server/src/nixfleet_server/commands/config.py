@@ -1,21 +1,14 @@
 """`config`."""
 
 import argparse
-from typing import Any
 
-from nixfleet_server.commands.common import command, settings_of, show_json, table
+from nixfleet_server.commands.common import complete, settings_of, show_json, table
 from nixfleet_server.settings import SECRETS, Settings, variable
 
 
-def add(subparsers: Any) -> None:
-    """Add the command."""
-    parser = command(
-        subparsers,
-        "config",
-        run,
-        "Check the configuration and show what is in effect; secrets stay hidden.",
-        json_output=True,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    complete(parser, run, json_output=True)
     parser.add_argument("--listen", metavar="HOST:PORT", help=argparse.SUPPRESS)
 
 

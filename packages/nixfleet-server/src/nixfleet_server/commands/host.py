@@ -1,33 +1,29 @@
 """`host add`, `list`, `rotate`, `remove`."""
 
 import argparse
-from typing import Any
 
-from nixfleet_server.commands.common import command, moment, open_store, show_json, table
+from nixfleet_server.clock import wall_clock
+from nixfleet_server.commands.common import action, moment, open_store, show_json, table
 from nixfleet_server.domain.fleet import CRITICALITY
-from nixfleet_server.live.hub import wall_clock
 from nixfleet_server.store import hosts
 
 _ONCE = "It is shown only this once: put it into a file that only the agent can read, and name it in NIXFLEET_TOKEN_FILE."
 
 
-def add(subparsers: Any) -> None:
-    """Add the commands."""
-    text = "Add, list and remove hosts, and give them new tokens."
-    actions = subparsers.add_parser("host", help=text, description=text).add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    parser = command(actions, "add", run_add, "Add a host and print its agent's token.", json_output=True)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    parser = action(actions, "add", run_add, "Add a host and print its agent's token.", json_output=True)
     parser.add_argument("name", metavar="NAME")
     parser.add_argument(
         "--criticality", choices=list(CRITICALITY), default="medium", help="decides the order (medium)"
     )
-    command(actions, "list", run_list, "List the hosts.", json_output=True)
-    parser = command(
+    action(actions, "list", run_list, "List the hosts.", json_output=True)
+    parser = action(
         actions, "rotate", run_rotate, "Give a host a new token; the old one stops working.", json_output=True
     )
     parser.add_argument("name", metavar="NAME")
-    parser = command(actions, "remove", run_remove, "Remove a host; the history of its runs stays.")
+    parser = action(actions, "remove", run_remove, "Remove a host; the history of its runs stays.")
     parser.add_argument("name", metavar="NAME")
 
 

@@ -1,20 +1,17 @@
 """`migrate`."""
 
 import argparse
-from typing import Any
 
-from nixfleet_server.commands.common import command, settings_of
+from nixfleet_server.commands.common import complete, settings_of
 from nixfleet_server.lock import make_data_dir, owner
 from nixfleet_server.migrations import HEAD
 from nixfleet_server.store.database import open_database
 from nixfleet_server.store.schema import migrate, version
 
 
-def add(subparsers: Any) -> None:
-    """Add the command."""
-    command(
-        subparsers, "migrate", run, "Bring the database to this version's schema; serve does so by itself."
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    complete(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,15 +3,13 @@
 import argparse
 import getpass
 import sys
-from typing import Any
 
+from nixfleet_server.auth.passwords import hash_password
 from nixfleet_server.errors import ConfigError
 
 
-def add(subparsers: Any) -> None:
-    """Add the command."""
-    text = "Hash a password for NIXFLEET_PASSWORD_HASH; asks for it, or reads one line from standard input."
-    parser = subparsers.add_parser("hash-password", help=text, description=text)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
     parser.add_argument(
         "--scheme", choices=["argon2id", "bcrypt"], default="argon2id", help="argon2id (default) or bcrypt"
     )
@@ -20,8 +18,6 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the hash."""
-    from nixfleet_server.auth.passwords import hash_password
-
     try:
         print(hash_password(_ask(), args.scheme))
     except ValueError as error:

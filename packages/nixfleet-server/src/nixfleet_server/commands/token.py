@@ -1,29 +1,23 @@
 """`token add`, `list`, `remove`: access for scripts and the command line."""
 
 import argparse
-from typing import Any
 
 from nixfleet_server.auth.tokens import SCOPES
-from nixfleet_server.commands.common import command, moment, open_store, show_json, table
-from nixfleet_server.live.hub import wall_clock
+from nixfleet_server.clock import wall_clock
+from nixfleet_server.commands.common import action, moment, open_store, show_json, table
 from nixfleet_server.store import access
 
 
-def add(subparsers: Any) -> None:
-    """Add the commands."""
-    text = "Add, list and remove API tokens."
-    actions = subparsers.add_parser("token", help=text, description=text).add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    parser = command(actions, "add", run_add, "Add an API token and print it.", json_output=True)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    parser = action(actions, "add", run_add, "Add an API token and print it.", json_output=True)
     parser.add_argument("name", metavar="NAME", help="shown as the one who started a run")
     parser.add_argument(
         "--scope", choices=list(SCOPES), default="operate", help="read, operate (default) or admin"
     )
-    command(
-        actions, "list", run_list, "List the API tokens, without the tokens themselves.", json_output=True
-    )
-    parser = command(actions, "remove", run_remove, "Take an API token away; its open connections end.")
+    action(actions, "list", run_list, "List the API tokens, without the tokens themselves.", json_output=True)
+    parser = action(actions, "remove", run_remove, "Take an API token away; its open connections end.")
     parser.add_argument("name", metavar="NAME")
 
 

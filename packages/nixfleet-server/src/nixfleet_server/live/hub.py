@@ -14,6 +14,7 @@ from nixfleet_protocol.encode import encode
 from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.browser import CommandProgress, RunUpdate
 from nixfleet_server import logging
+from nixfleet_server.clock import wall_clock
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.life import admit, give_up
 from nixfleet_server.live.run import LiveRun
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from nixfleet_server.live.browser import BrowserConnection
 
 log = logging.get(__name__)
-
-
-def wall_clock() -> int:
-    """Milliseconds since the epoch."""
-    return int(time.time() * 1000)
 
 
 class Hub:
