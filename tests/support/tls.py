@@ -71,7 +71,8 @@ class TlsProxy:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ssl.SSLError):
+        # Cancelled: the proxy is being closed.
+        with suppress(OSError, ssl.SSLError, asyncio.CancelledError):
             try:
                 inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._target)
                 try:
