@@ -15,8 +15,9 @@ expect.set_options(timeout=30_000)  # milliseconds; a wide bound for a loaded ma
 LogIn = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One browser a module, not a session: while Playwright is open no other test can use asyncio.run."""
     with chromium() as made:
         yield made
 

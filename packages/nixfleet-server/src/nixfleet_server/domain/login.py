@@ -6,6 +6,8 @@ from ipaddress import IPv6Address, ip_address
 ATTEMPTS = 5
 WINDOW = 60.0
 """Attempts allowed to one address in so many seconds (NFR-3.5)."""
+WAIT_MIN = 0.001
+"""Rounding must not turn a refusal into a wait of 0, which means that it was allowed."""
 ADDRESSES_MAX = 10_000
 """Addresses remembered, so that a botnet can't fill the memory; the longest unused are forgotten first."""
 
@@ -33,7 +35,7 @@ def attempt(attempts: Attempts, address: str, now: float) -> tuple[Attempts, flo
     key = address_key(address)
     recent = tuple(at for at in attempts.get(key, ()) if at > now - WINDOW)
     if len(recent) >= ATTEMPTS:
-        return attempts, recent[0] + WINDOW - now
+        return attempts, max(recent[0] + WINDOW - now, WAIT_MIN)
     kept = {name: times for name, times in attempts.items() if name != key and times[-1] > now - WINDOW}
     for name in list(kept)[: max(0, len(kept) - ADDRESSES_MAX + 1)]:
         del kept[name]
