@@ -9,8 +9,10 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.encode import encode
 from nixfleet_protocol.messages import (
+    Ack,
     CommandMessage,
     Facts,
     Heartbeat,
@@ -58,6 +60,7 @@ class SimulatedAgent:
         self.running: CommandMessage | None = None
         self._play = play
         self._seq: dict[str, int] = {}
+        self._acked: dict[str, int] = {}
         self._closing = threading.Event()
         self._registered = threading.Event()
         self._stack = ExitStack()
@@ -124,7 +127,9 @@ class SimulatedAgent:
     def say(
         self, command: CommandMessage, line: str, *, stream: str = "stdout", partial: bool = False
     ) -> None:
-        """One record of output."""
+        """One record of output. Keeps the window of unacknowledged records, as an honest agent does."""
+        while self._seq.get(command.run_id, 0) - self._acked.get(command.run_id, 0) >= limits.WINDOW_LINES:
+            self._handle(str(self._socket.recv()))
         seq = self._seq[command.run_id] = self._seq.get(command.run_id, 0) + 1
         self.send(
             Output(
@@ -159,17 +164,22 @@ class SimulatedAgent:
     def _read(self) -> None:
         try:
             for frame in self._socket:
-                for message in self._validate(frame):
-                    if isinstance(message, Ping):
-                        self.send(Pong(at=message.at))
-                    elif isinstance(message, Registered):
-                        self._registered.set()
-                    elif isinstance(message, CommandMessage):
-                        self.commands.append(message)
-                        if self._play:
-                            self._play(self, message)
+                self._handle(str(frame))
         except ConnectionClosed:
             pass
+
+    def _handle(self, frame: str) -> None:
+        for message in self._validate(frame):
+            if isinstance(message, Ping):
+                self.send(Pong(at=message.at))
+            elif isinstance(message, Ack):
+                self._acked[message.run_id] = message.seq
+            elif isinstance(message, Registered):
+                self._registered.set()
+            elif isinstance(message, CommandMessage):
+                self.commands.append(message)
+                if self._play:
+                    self._play(self, message)
 
     def _beat(self) -> None:
         try:
