@@ -1,13 +1,14 @@
 """The demo without a person: run every host's commands through the public client and compare with what is expected."""
 
 import asyncio
+import sys
 import time
 
 from demo.fleet import Fleet
 from demo.hosts import HOSTS, Host
+from nixfleet_protocol.cli.terminal import Cleaner, shown
 from nixfleet_protocol.client import AsyncClient
 from nixfleet_protocol.messages import RunView
-from nixfleet_protocol.text import to_bytes
 
 
 def check(fleet: Fleet) -> bool:
@@ -35,8 +36,9 @@ async def _run_host(client: AsyncClient, host: Host) -> list[tuple[bool, str]]:
     rows = []
     for command, expected in host.expected:
         run = await client.run(host.name, command)
+        cleaner = Cleaner(colour=sys.stdout.isatty())
         async for record in run.follow():
-            line = to_bytes(record.line).decode(errors="replace").rpartition("\r")[2]
+            line = cleaner.feed(shown(record.line)).rpartition("\r")[2]
             print(f"{host.name:>5} │ {line}", flush=True)
         view = await run.wait()
         good = view.result == expected and _failures(view) == (host.failing if command == "test" else ())

@@ -87,3 +87,8 @@ def test_bytes_that_are_not_text_show_as_such() -> None:
 
 def test_cells_are_one_plain_line() -> None:
     assert clean("a\nb\t\x1b[31mc\x1b[0m\r  d") == "a b c d"
+
+
+def test_a_name_in_a_table_can_not_pose_as_another() -> None:
+    assert clean("we\u200bb1") == "web1"
+    assert clean("\u202e1bew\u2066") == "1bew"

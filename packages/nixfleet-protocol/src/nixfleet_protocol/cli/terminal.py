@@ -12,6 +12,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """What ends plain text: C0 but tab, LF and CR; DEL; C1."""
 _SGR = re.compile(r"[0-9;:]{0,64}")
 _CAN_SUB = "\x18\x1a"
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Zero-width characters and changes of direction: in a table they make one name look like another."""
 
 # What opens a sequence, as 8-bit control and as the character after ESC.
 _OPENS = {
@@ -96,4 +98,4 @@ def shown(line: str) -> str:
 
 def clean(text: str) -> str:
     """One line of plain text for tables and messages."""
-    return " ".join(Cleaner(colour=False).feed(shown(text)).split())
+    return " ".join(_INVISIBLE.sub("", Cleaner(colour=False).feed(shown(text))).split())
