@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nixfleet_agent.config import Config, ConfigError, load, redact
+from nixfleet_agent.address import redact
+from nixfleet_agent.config import Config, ConfigError, load
 
 GOOD = {"NIXFLEET_URL": "https://fleet.example.org", "NIXFLEET_TOKEN": "abc", "NIXFLEET_HOSTNAME": "web1"}
 
@@ -73,8 +74,66 @@ def test_a_refusal_never_shows_a_password() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("fatal: 'https://u:p@ss@h/r' not found", "fatal: 'https://h/r' not found"),
+        ("fatal: 'https://u:pa/ss@h/r'", "fatal: 'https://h/r'"),
+        ("https://token@h/r and ssh://git@h/r", "https://h/r and ssh://h/r"),
+        ("https://me@example.org:pa/ss@h/r", "https://h/r"),
+        ("https://h/r@v2 mail a@b", "https://h/r@v2 mail a@b"),
+    ],
+)
+def test_lines_of_the_log_are_shown_without_credentials(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
     "url",
-    ["https://h/r.git", "ssh://git@h:22/r", "git@github.com:o/r.git", "file:///srv/r", "/srv/my repo"],
+    [
+        "https://user:hunter2@h/r",
+        "https://user:hunter2@",
+        "https://user:hunt/hunter2@h/r",
+        "https://user:hunt@hunter2@h/r",
+        "https://user:1hunter2/x@h/r",
+        "ssh://user:hunter2@h/r",
+        "user:hunter2@h:r",
+        "user:hunt hunter2@h:r",
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ConfigError) as repository:
+        config(NIXFLEET_REPO_URL=url)
+    with pytest.raises(ConfigError) as server:
+        config(NIXFLEET_URL=url)
+
+    assert "SSH key" in str(repository.value)
+    assert "credential store" in str(repository.value)
+    assert "hunt" not in str(repository.value) + str(server.value)
+
+
+@pytest.mark.parametrize("connects", [True, False])
+@pytest.mark.parametrize("url", ["http://h/r", "git://h/r", "http://me@h:8000/r", "http://127.0.0.1@h/r"])
+def test_an_unencrypted_repository_off_loopback_is_refused(url: str, connects: bool) -> None:
+    with pytest.raises(ConfigError, match="NIXFLEET_REPO_URL is unencrypted to h.*NIXFLEET_ALLOW_PLAIN_HTTP=1"):
+        load({**GOOD, "NIXFLEET_REPO_URL": url}, connects=connects)
+
+    assert config(NIXFLEET_REPO_URL=url, NIXFLEET_ALLOW_PLAIN_HTTP="1").repo_url == url
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80/r", "git://localhost/r", "http://[::1]:8000/r"])
+def test_an_unencrypted_repository_on_this_machine_is_taken(url: str) -> None:
+    assert config(NIXFLEET_REPO_URL=url).repo_url == url
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1\\@h/r", "https://h:x/r", "https://-oX/r", "ssh://-oProxyCommand=x/r"])
+def test_an_address_that_can_be_read_in_two_ways_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="NIXFLEET_REPO_URL"):
+        config(NIXFLEET_REPO_URL=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://h/r.git", "https://me@h:8443/r@v2", "ssh://git@h:22/a@b", "ssh://h/~me/r", "file:///a:b@c", "ssh://git@h:22/r", "git@github.com:o/r.git", "file:///srv/r", "/srv/my repo"],
 )
 def test_ordinary_repositories_are_taken(url: str) -> None:
     assert config(NIXFLEET_REPO_URL=url).repo_url == url

@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from nixfleet_agent import address
 from nixfleet_protocol import limits
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}")
 _URL = re.compile(r"(https?|wss?)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+)(?::(\d{1,5}))?(/[^\s?#]*)?")
-_REPO_SCHEME = re.compile(r"(https?|ssh|git|file)://[^\s\x00-\x1f]+")
-_REPO_SCP = re.compile(r"[A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*:(?!:)[^\s\x00-\x1f]+")
 _SIZE = re.compile(r"(\d+) ?(?:([kmg])(?:ib|b)?|b)?", re.IGNORECASE)
 _UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 
@@ -94,6 +93,7 @@ def load(env: Mapping[str, str] = os.environ, *, connects: bool = True) -> Confi
     plain = values.pop("allow_plain_http")
     if connects:
         _check_connection(values, allow_plain=plain)
+    _check_repository(values["repo_url"], allow_plain=plain)
     if values["repo_url"] and values["repo_dir"]:
         raise ConfigError("NIXFLEET_REPO_URL and NIXFLEET_REPO_DIR are both set: give one of them")
     return Config(**values)
@@ -120,8 +120,17 @@ def _check_connection(values: dict[str, Any], *, allow_plain: bool) -> None:
         )
 
 
+def _check_repository(url: str | None, *, allow_plain: bool) -> None:
+    host = address.unprotected_host(url) if url else None
+    if host is not None and not is_loopback(host) and not allow_plain:
+        raise ConfigError(
+            f"NIXFLEET_REPO_URL is unencrypted to {host}: whoever is on the network could change what this host runs. "
+            "Use https:// or ssh://, or set NIXFLEET_ALLOW_PLAIN_HTTP=1 if the network itself is protected"
+        )
+
+
 def _bad(name: str, found: str, allowed: str) -> ConfigError:
-    return ConfigError(f"{name}={found!r}: expected {allowed}")
+    return ConfigError(f"{name}={address.shown(found)!r}: expected {allowed}")
 
 
 def _check_token(name: str, token: str) -> str:
@@ -175,17 +184,11 @@ def _size(text: str, name: str) -> int:
 
 
 def _repo_url(text: str, name: str) -> str:
-    """Only transports that can't run a program of the URL's choosing; never an option to git."""
-    if _REPO_SCHEME.fullmatch(text) or _REPO_SCP.fullmatch(text):
-        return text
-    if text.startswith("/") and text.isprintable():
-        return text
-    raise _bad(name, redact(text), "https://, ssh://, git://, file://, user@host:path or an absolute path")
-
-
-def redact(url: str) -> str:
-    """A URL fit for logs: without the user and password before the host."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", url)
+    if address.has_password(text):
+        raise ConfigError(f"{name}={address.shown(text)!r}: {address.PASSWORD_ADVICE}")
+    if not address.is_repository(text):
+        raise _bad(name, text, "https://, ssh://, git://, file://, user@host:path or an absolute path")
+    return text
 
 
 def _branch(text: str, name: str) -> str:

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from nixfleet_agent.config import Config, redact
+from nixfleet_agent.address import redact
+from nixfleet_agent.config import Config
 from nixfleet_agent.runner.context import Context, Failed, Ran
 
 NETWORK_TIMEOUT = 900.0
