@@ -7,7 +7,9 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from nixfleet_protocol.messages import Ack, Progress, ProgressState
+from nixfleet_protocol import limits
+from nixfleet_protocol.encode import encode
+from nixfleet_protocol.messages import Ack, Progress, ProgressState, parts
 from nixfleet_protocol.messages.browser import (
     CommandOutput,
     CommandProgress,
@@ -16,6 +18,7 @@ from nixfleet_protocol.messages.browser import (
     Notice,
     RunUpdate,
     Snapshot,
+    Subscribe,
 )
 from nixfleet_server.live import socket
 from nixfleet_server.store import access, hosts
@@ -232,3 +235,40 @@ def test_each_line_reaches_a_watcher_by_itself(
             assert (
                 time.monotonic() - before < PATIENCE / 2
             )  # a wide bound: what is measured is in the benchmarks
+
+
+def test_asking_again_and_again_unread_is_answered_once(
+    server: ServerThread, api: httpx.Client, agent: FakeAgent, token: str
+) -> None:
+    run_id = start(api)["run_id"]
+    one = encode(Subscribe(run_id=run_id, from_seq=1))
+    with FakeBrowser(server, token=token) as browser:
+        browser.expect(Snapshot)
+        # 1,000 questions in one frame: none of their answers can be on its way before the last is asked
+        browser.socket.send("[" + ",".join([one] * limits.BATCH_MESSAGES_MAX) + "]")
+        stranger = new_run_id()
+        browser.subscribe(stranger)
+        answers = 0
+        while not isinstance(message := browser.expect(object), Notice):
+            answers += isinstance(message, RunUpdate) and message.run_id == run_id
+        assert 1 <= answers < 10
+
+
+def test_a_hosts_last_run_comes_without_its_failed_tests(
+    server: ServerThread, api: httpx.Client, agent: FakeAgent, token: str
+) -> None:
+    start(api, "test")
+    run = agent.take()
+    failure = parts.TestFailure(name="smoke", output="x" * 4000)
+    agent.end(run, 0, "failed", tests=parts.TestReport(total=2, passed=1, failed=1, failures=(failure,)))
+    agent.expect(Ack, lambda ack: ack.ended)
+    with FakeBrowser(server, token=token) as browser:
+        (host,) = browser.expect(Snapshot).hosts
+        assert host.last_run
+        assert host.last_run.tests == parts.TestReport(total=2, passed=1, failed=1)
+        browser.subscribe(run.run_id)
+        update = browser.expect(RunUpdate, lambda update: update.state == "ended")
+        assert update.tests
+        assert update.tests.failures == (failure,)
+    assert api.get("/api/v1/hosts/web1").json()["last_run"]["tests"]["failures"] == []
+    assert len(api.get(f"/api/v1/runs/{run.run_id}").json()["tests"]["failures"]) == 1

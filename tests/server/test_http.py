@@ -1,9 +1,9 @@
 """The JSON API and the pages, as a client sees them."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import bcrypt
 import httpx
 import pytest
 
@@ -12,6 +12,7 @@ from nixfleet_protocol.messages.api import HostList, LogPage, RunList
 from nixfleet_protocol.validate import read_json
 from nixfleet_server.api.routes import RULES
 from tests.server.support import (
+    HASH,
     PASSWORD,
     FakeAgent,
     ServerThread,
@@ -114,6 +115,50 @@ def test_a_foreign_page_cannot_log_in(server: ServerThread) -> None:
             "/api/v1/session", json={"password": PASSWORD}, headers={"Origin": "https://evil.example"}
         )
         assert problem(answer) == (403, "csrf")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://a:b", "http://:99999999", "//", "http://x@y", "\xff"])
+def test_an_origin_that_is_none_is_refused_without_a_fault(
+    server: ServerThread, page: httpx.Client, origin: str
+) -> None:
+    answer = page.post("/api/v1/hosts/web1/runs", json={}, headers={"Origin": origin.encode("latin-1")})
+    assert problem(answer) == (403, "csrf")
+    headers = {"Origin": origin.encode("latin-1")}
+    with server.client() as client:
+        answer = client.post("/api/v1/session", json={"password": PASSWORD}, headers=headers)
+    assert problem(answer) == (403, "csrf")
+
+
+def test_with_a_public_url_only_that_origin_is_ours(tmp_path: Path) -> None:
+    env = {"NIXFLEET_BASE_URL": "https://fleet.example"}
+    with serving(tmp_path / "data", env=env) as server, server.client() as client:
+        for origin in (server.url, "http://fleet.example", "https://fleet.example:8443"):
+            headers = {"Origin": origin, "Host": origin.partition("//")[2]}
+            answer = client.post("/api/v1/session", json={"password": PASSWORD}, headers=headers)
+            assert problem(answer) == (403, "csrf")
+        for origin in ("https://fleet.example", "https://fleet.example:443"):
+            headers = {"Origin": origin}
+            answer = client.post("/api/v1/session", json={"password": PASSWORD}, headers=headers)
+            assert answer.status_code == 200
+
+
+def test_without_a_public_url_the_scheme_must_be_the_requests(server: ServerThread) -> None:
+    with server.client() as client:
+        headers = {"Origin": server.url.replace("http:", "https:")}
+        answer = client.post("/api/v1/session", json={"password": PASSWORD}, headers=headers)
+        assert problem(answer) == (403, "csrf")
+
+
+def test_another_password_ends_every_session(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server, server.client() as client:
+        login(client)
+        cookies = dict(client.cookies)
+    other = bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode()
+    for hashed, status in ((HASH, 200), (other, 401)):
+        env = {"NIXFLEET_PASSWORD_HASH": hashed}
+        with serving(tmp_path / "data", env=env) as server, server.client() as client:
+            client.cookies.update(cookies)
+            assert client.get("/api/v1/hosts").status_code == status
 
 
 def test_scopes(server: ServerThread, agent: FakeAgent) -> None:
@@ -354,5 +399,6 @@ def test_health(server: ServerThread) -> None:
         hub.logs.bad = "no space left on device"
         answer = client.get("/readyz")
         assert answer.status_code == 503
-        assert "no space" in json.dumps(answer.json())
+        assert answer.json() == {"status": "unready", "reasons": ["logs"]}
+        assert "no space" not in answer.text  # strangers may ask; the server's log has it
         assert client.get("/livez").status_code == 200

@@ -23,6 +23,8 @@ class Context:
     cookies: SessionCookies
     register_timeout: float = limits.REGISTER_TIMEOUT
     silence_max: float = limits.SILENCE_MAX
+    unready: set[str] = field(default_factory=set)
+    """Parts that `/readyz` last found bad."""
     attempts: Attempts = field(default_factory=dict)
     hasher: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="hasher")

@@ -90,7 +90,8 @@ async def running(
     await hub.load()
     looking = asyncio.create_task(ticker.run())
     try:
-        yield Context(settings, hub, ticker, SessionCookies(session_secrets(settings)))
+        hashed = settings.password_hash.get_secret_value() if settings.password_hash else ""
+        yield Context(settings, hub, ticker, SessionCookies(session_secrets(settings), hashed))
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)

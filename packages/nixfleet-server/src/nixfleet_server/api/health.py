@@ -6,8 +6,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from nixfleet_server import logging
 from nixfleet_server.context import context
 from nixfleet_server.store.hosts import everyone
+
+log = logging.get(__name__)
 
 PROBE_TIMEOUT = 2.0
 """Seconds the store may take to answer."""
@@ -21,22 +24,30 @@ async def live(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """GET /readyz: 200 when everything works, else 503 with the reasons."""
+    """GET /readyz: 200 when everything works, else 503 naming the parts that don't.
+
+    Strangers may ask, so why they don't (paths, the disk's words) is for the server's log only.
+    """
     shared = context(request)
     hub = shared.hub
-    reasons = []
+    bad = {}
     if hub.leaving:
-        reasons.append("the server is about to stop")
+        bad["stopping"] = "the server is about to stop"
     if hub.logs.bad:
-        reasons.append(f"logs can't be written: {hub.logs.bad}")
+        bad["logs"] = f"logs can't be written: {hub.logs.bad}"
     if hub.monotonic() - shared.ticker.beat > BEAT_MAX:
-        reasons.append("the hub is stuck")
+        bad["hub"] = "the hub is stuck"
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             await hub.db.read(everyone)
     except TimeoutError:
-        reasons.append("the database does not answer")
+        bad["store"] = "the database does not answer"
     except SQLAlchemyError as error:
-        reasons.append(f"the database can't be read: {type(error).__name__}")
-    status = "unready" if reasons else "ok"
-    return JSONResponse({"status": status, "reasons": reasons}, 503 if reasons else 200)
+        bad["store"] = f"the database can't be read: {error}"
+    if set(bad) != shared.unready:  # once for each change: whoever asks often can't fill the log
+        shared.unready = set(bad)
+        if bad:
+            log.warning("not ready", **bad)
+        else:
+            log.info("ready again")
+    return JSONResponse({"status": "unready" if bad else "ok", "reasons": list(bad)}, 503 if bad else 200)

@@ -12,6 +12,8 @@ from nixfleet_server.context import Context, context
 from nixfleet_server.errors import Declined
 from nixfleet_server.store import access
 
+_PORTS = {"http": 80, "https": 443}
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -64,21 +66,26 @@ def check_csrf(connection: HTTPConnection, session_id: str) -> None:
 
 
 def same_origin(connection: HTTPConnection) -> bool:
-    """Whether Origin is there and is this server: the public URL, or the host that was asked.
+    """Whether Origin is there and is this server: the public URL if one is set, else the host that was asked.
 
-    Only host and port are compared with the latter: behind a TLS proxy the page's scheme is not ours.
+    Behind a TLS proxy the request's scheme is the page's only for a trusted proxy: set the public URL.
     """
-    origin = connection.headers.get("origin")
-    if not origin:
-        return False
-    base = context(connection).settings.base_url
-    if base is not None and origin.lower() == base:
-        return True
-    url = urlsplit(origin)
-    return (
-        url.scheme in ("http", "https")
-        and url.netloc.lower() == connection.headers.get("host", "").lower() != ""
-    )
+    scheme = "https" if connection.scope["scheme"] in ("https", "wss") else "http"
+    ours = context(connection).settings.base_url or f"{scheme}://{connection.headers.get('host', '')}"
+    sent = _origin(connection.headers.get("origin", ""))
+    return sent is not None and sent == _origin(ours)
+
+
+def _origin(text: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an origin; None when it is none."""
+    try:
+        url = urlsplit(text)
+        port = url.port or _PORTS.get(url.scheme)
+    except ValueError:  # strangers write this header
+        return None
+    if port is None or not url.hostname or url.username is not None:
+        return None
+    return url.scheme, url.hostname, port
 
 
 def is_secure(shared: Context, connection: HTTPConnection) -> bool:

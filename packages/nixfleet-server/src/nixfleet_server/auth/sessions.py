@@ -19,10 +19,14 @@ SECURE_COOKIE = "__Host-nixfleet"
 
 
 class SessionCookies:
-    """Makes and reads cookie values. `secrets`: the first signs, all are accepted."""
+    """Makes and reads cookie values. `secrets`: the first signs, all are accepted.
 
-    def __init__(self, secrets: list[str]) -> None:
-        self._signer = Signer(secrets[::-1], salt="nixfleet-session", digest_method=hashlib.sha256)
+    Cookies are bound to `password_hash`: who changes the password because it leaked ends every session with it.
+    """
+
+    def __init__(self, secrets: list[str], password_hash: str) -> None:
+        salt = "nixfleet-session" + hashlib.sha256(password_hash.encode()).hexdigest()
+        self._signer = Signer(secrets[::-1], salt=salt, digest_method=hashlib.sha256)
 
     def new(self) -> tuple[str, str]:
         """A new session's id, and the cookie value that carries it."""

@@ -44,6 +44,8 @@ class BrowserConnection(Connection):
         self.expires_at = expires_at
         self._hub = hub
         self._answers: deque[str] = deque()
+        self._begun: dict[str, str] = {}
+        """The `run_update` that opens a subscription, by run: one at most, however often the peer asks unread."""
         self._hosts: dict[str, None] = {}
         self._runs: dict[str, str] = {}
         self._progress: dict[str, str] = {}
@@ -112,12 +114,13 @@ class BrowserConnection(Connection):
             self._notice("there is no such run", run_id)
             return
         self._runs.pop(run_id, None)  # older than what follows
-        self._answers.append(run_text(run.snapshot()))
+        self._begun[run_id] = run_text(run.snapshot())
         self._cursors[run_id] = _Cursor(run, max(1, message.from_seq))
         run.followers.add(self)
         self._wake.set()
 
     def _drop(self, run_id: str) -> None:
+        self._begun.pop(run_id, None)
         cursor = self._cursors.pop(run_id, None)
         if cursor is not None:
             cursor.run.followers.discard(self)
@@ -128,8 +131,9 @@ class BrowserConnection(Connection):
         self._wake.set()
 
     async def _pump(self) -> None:
-        texts = list(self._answers)
+        texts = [*self._answers, *self._begun.values()]
         self._answers.clear()
+        self._begun.clear()
         now = self._hub.monotonic()
         for name in self._hosts:
             host = self._hub.hosts.get(name)

@@ -1,5 +1,6 @@
 """A host as it is now."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nixfleet_protocol.messages import Metrics, RunView
@@ -63,5 +64,12 @@ class LiveHost:
             pending_command=run.view.command if run else None,
             command_pid=run.pid if run else None,
             run_id=run.view.run_id if run else None,
-            last_run=run.snapshot() if run else self.last_run,
+            last_run=_brief(run.snapshot() if run else self.last_run),
         )
+
+
+def _brief(run: RunView | None) -> RunView | None:
+    """A run as its host shows it: details of failed tests come with the run itself, not with every heartbeat."""
+    if run is None or run.tests is None or not run.tests.failures:
+        return run
+    return replace(run, tests=replace(run.tests, failures=()))
