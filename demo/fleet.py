@@ -71,11 +71,11 @@ def _demo_environment(host: Host, home: Path, pause: float) -> dict[str, str]:
     root.mkdir(parents=True, exist_ok=True)
     environment = {
         "NIXFLEET_INTERVAL": "5",
-        "NIXFLEET_DEMO_ROOT": str(root),
-        "NIXFLEET_DEMO_PAUSE": str(pause),
+        "DEMO_ROOT": str(root),
+        "DEMO_PAUSE": str(pause),
     }
     if host.nix and shutil.which("nix"):
-        environment |= _private_store(home / "nix") | {"NIXFLEET_DEMO_NIX": "1"}
+        environment |= _private_store(home / "nix") | {"DEMO_NIX": "1"}
     return environment
 
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,15 +190,27 @@ class Agent:
 def end_all_under(directory: Path) -> None:
     """SIGKILL what is left of agents and runners whose state directory lies under `directory`.
 
-    A runner outlives its agent on purpose, so ending the agents is not enough to leave nothing behind.
+    A runner outlives its agent on purpose, so ending the agents is not enough to leave nothing behind. What runners
+    start doesn't know the state directory: it is found as their descendant or, when its runner is dead, by working
+    below `directory` for a run.
     """
-    state = re.compile(re.escape(str(directory)) + r"(/|$)")
-    left = []
+    found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and state.match(process.environ().get("NIXFLEET_STATE_DIR", "")):
-                process.kill()
-                left.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    psutil.wait_procs(left, timeout=10)
+        with suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and _belongs(process, directory):
+                found |= {one.pid: one for one in (process, *process.children(recursive=True))}
+    for process in found.values():
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(list(found.values()), timeout=10)
+
+
+def _belongs(process: psutil.Process, directory: Path) -> bool:
+    environment = process.environ()
+    if _is_below(environment.get("NIXFLEET_STATE_DIR", ""), directory):
+        return True
+    return "NIXFLEET_RUN_ID" in environment and _is_below(process.cwd(), directory.resolve())
+
+
+def _is_below(path: str, directory: Path) -> bool:
+    return path.startswith("/") and Path(path).is_relative_to(directory)

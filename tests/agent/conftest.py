@@ -123,7 +123,10 @@ class Agent:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("NIXFLEET_STATE_DIR") == str(self.state):
+                env = process.environ()
+                if env.get("NIXFLEET_STATE_DIR") == str(self.state) or (
+                    "NIXFLEET_RUN_ID" in env and env.get("HOME") == str(self.state.parent)
+                ):
                     found.append(process)
             except (psutil.Error, OSError):
                 continue

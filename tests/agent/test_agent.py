@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -551,3 +553,31 @@ def test_a_run_id_never_seen_but_claimed_is_not_started(server: FakeServer, repo
     end = server.ended(run_id)
 
     assert end.status == "interrupted"
+
+
+def test_programs_of_a_run_see_nothing_of_the_agent_s_configuration(
+    server: FakeServer, repo: Repo, agent: Make, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    look = f"env | grep ^NIXFLEET_ | grep -v -e ^NIXFLEET_HOSTNAME=web1 -e ^NIXFLEET_RUN_ID= >>{seen}"
+    repo.commit(
+        {
+            "switch": f"#!/bin/sh\n{look}\necho id $NIXFLEET_RUN_ID\n",
+            "hosts/web1/tests/T00-look.sh": f"#!/bin/sh\n{look}\nexit 0\n",
+        }
+    )
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text(f'#!/bin/sh\n{look}\ntouch {tmp_path}/git-ran\nexec {shutil.which("git")} "$@"\n')
+    git.chmod(0o755)
+    agent(PATH=f"{git.parent}:{os.environ['PATH']}", NIXFLEET_ALLOW_PLAIN_HTTP="1")
+    server.connected()
+    runs = [server.command("pull-switch")]
+    ends = [server.ended(runs[0]).status]
+    runs.append(server.command("test"))
+    ends.append(server.ended(runs[1]).status)
+
+    assert ends == ["ok", "ok"]
+    assert f"id {runs[0]}\n".encode() in server.raw(runs[0], "stdout")
+    assert (tmp_path / "git-ran").exists()
+    assert seen.read_text() == ""

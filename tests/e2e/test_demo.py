@@ -20,9 +20,11 @@ def left_behind(directory: Path) -> list[str]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         try:
-            if str(directory) in process.environ().get("NIXFLEET_STATE_DIR", "") + process.environ().get(
-                "NIXFLEET_DATA_DIR", ""
-            ):
+            env = process.environ()
+            places = [env.get("NIXFLEET_STATE_DIR", ""), env.get("NIXFLEET_DATA_DIR", "")]
+            if "NIXFLEET_RUN_ID" in env:
+                places.append(process.cwd())
+            if any(str(directory) in place for place in places):
                 found.append(" ".join(process.info["cmdline"] or []))
         except psutil.Error:
             continue

@@ -12,7 +12,7 @@ from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import swap_json
 from nixfleet_agent.repository import Repository, exclusive
 from nixfleet_agent.runner.context import Failed, Ran
-from nixfleet_agent.system import boot_id
+from nixfleet_agent.system import boot_id, foreign
 from nixfleet_protocol import limits
 from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.messages import Facts
@@ -66,7 +66,7 @@ def _quietly(
         done = subprocess.run(
             argv,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**foreign(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -18,6 +18,7 @@ from typing import Protocol
 from nixfleet_agent.address import redact
 from nixfleet_agent.config import Config
 from nixfleet_agent.runner.context import Context, Failed, Ran
+from nixfleet_agent.system import foreign
 
 NETWORK_TIMEOUT = 900.0
 """Seconds for a clone or fetch: a big repository on a slow line, but not for ever (an auth prompt never ends)."""
@@ -188,7 +189,7 @@ class Repository:
             done = subprocess.run(
                 ["git", *words],
                 cwd=self.path,
-                env={**os.environ, **self._env, "LC_ALL": "C"},
+                env={**foreign(), **self._env, "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import sys
+from collections.abc import Mapping
 
 
 def operating_system() -> tuple[str | None, str | None]:
@@ -26,3 +27,8 @@ def boot_id() -> str | None:
         with contextlib.suppress(OSError):
             return os.popen("/usr/sbin/sysctl -n kern.bootsessionuuid").read(64).strip() or None  # noqa: S605
     return None
+
+
+def foreign(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment for programs that aren't the agent's own: the agent's configuration is none of their business."""
+    return {name: value for name, value in env.items() if not name.startswith("NIXFLEET_")}

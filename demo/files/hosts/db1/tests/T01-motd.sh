@@ -1,4 +1,4 @@
 #!/bin/sh
 set -e
-cmp "$NIXFLEET_DEMO_ROOT/current-system/motd" "hosts/$NIXFLEET_HOSTNAME/motd"
+cmp "$DEMO_ROOT/current-system/motd" "hosts/$NIXFLEET_HOSTNAME/motd"
 echo "the message of the day is as configured"

@@ -1,5 +1,5 @@
 #!/bin/sh
 set -e
-system=$NIXFLEET_DEMO_ROOT/current-system
+system=$DEMO_ROOT/current-system
 [ -d "$system" ] && system=$system/motd   # switched without Nix
 grep -F "$(cat hosts/lab1/motd)" "$system"

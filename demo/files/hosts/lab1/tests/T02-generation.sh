@@ -1,9 +1,9 @@
 #!/bin/sh
 set -e
-if [ -n "${NIXFLEET_DEMO_NIX:-}" ]; then
-  [ "$(readlink -f "$NIXFLEET_DEMO_ROOT/profiles/system")" = "$(readlink -f "$NIXFLEET_DEMO_ROOT/current-system")" ]
+if [ -n "${DEMO_NIX:-}" ]; then
+  [ "$(readlink -f "$DEMO_ROOT/profiles/system")" = "$(readlink -f "$DEMO_ROOT/current-system")" ]
   echo "the current system is the profile's generation"
 else
-  [ "$(cat "$NIXFLEET_DEMO_ROOT/current-system/commit")" = "$(git rev-parse HEAD)" ]
+  [ "$(cat "$DEMO_ROOT/current-system/commit")" = "$(git rev-parse HEAD)" ]
   echo "the current system is the checked-out commit (no Nix on this machine)"
 fi

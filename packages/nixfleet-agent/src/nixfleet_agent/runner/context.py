@@ -15,6 +15,7 @@ from nixfleet_agent.files import swap_json
 from nixfleet_agent.journal import Journal
 from nixfleet_agent.runner import children
 from nixfleet_agent.runner.capture import Capture
+from nixfleet_agent.system import foreign
 from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.messages import ProgressState
 
@@ -86,8 +87,7 @@ class Context:
         self._alarm = children.Alarm()
         self._sessions: set[int] = set()
         self._progress_at = 0.0
-        self._env = {name: value for name, value in env.items() if not name.startswith("NIXFLEET_TOKEN")}
-        self._env |= {"NIXFLEET_HOSTNAME": config.hostname, "NIXFLEET_RUN_ID": request.run_id}
+        self._env = foreign(env) | {"NIXFLEET_HOSTNAME": config.hostname, "NIXFLEET_RUN_ID": request.run_id}
 
     def note(self, text: str) -> None:
         """Put a word of ours into the log."""
