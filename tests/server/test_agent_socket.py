@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import Session
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.messages import (
     Ack,
     CommandMessage,
@@ -196,6 +197,51 @@ def test_a_run_only_the_agent_knows_is_adopted(server: ServerThread, api: httpx.
         agent.expect(Ack, lambda ack: ack.ended)
     view = run_of(api, run_id)
     assert (view["started_by"], view["result"], view["host_id"]) == ("agent", "ok", "web1")
+
+
+def test_a_host_that_makes_up_runs_gets_few_adopted(
+    server: ServerThread, api: httpx.Client, web1: str
+) -> None:
+    held = []
+    for _ in range(2):  # coming back gains nothing
+        known = [KnownRun(run_id=new_run_id(), command="pull", ended=False, last_seq=0) for _ in range(40)]
+        with FakeAgent(server, web1) as agent:
+            held += agent.register(*known).runs
+    assert [run.ended for run in held].count(False) == limits.ADOPTED_MAX
+    assert len(held) == 80
+    assert len(api.get("/api/v1/runs?limit=1000").json()["runs"]) == limits.ADOPTED_MAX
+
+
+def test_a_log_longer_than_an_agent_may_keep_costs_the_connection(
+    server: ServerThread, api: httpx.Client, agent: FakeAgent
+) -> None:
+    start(api)
+    run = agent.take()
+    server.hub.runs[run.run_id].log_max = 1000
+    agent.output(run, 1, 9, "x" * 98 + "{}")
+    agent.expect(Ack, lambda ack: ack.seq == 9)
+    agent.output(run, 10, 11, "x" * 98)
+    code, reason = agent.closed()
+    assert (code, "1000 bytes" in reason) == (1008, True)
+    assert len(log_of(server, run.run_id)) == 9
+    assert run_of(api, run.run_id)["lines"] == 9
+
+
+def test_what_came_with_a_gap_is_taken_when_it_comes_again(
+    server: ServerThread, api: httpx.Client, web1: str
+) -> None:
+    with FakeAgent(server, web1) as agent:
+        agent.register()
+        start(api)
+        run = agent.take()
+        agent.send(output(run, 1, "one"), output(run, 2, "two"), output(run, 4, "four"))
+        assert agent.closed()[0] == 1008
+    with FakeAgent(server, web1) as agent:
+        (held,) = agent.register(KnownRun(run_id=run.run_id, command="switch", ended=True, last_seq=4)).runs
+        agent.output(run, held.have + 1, 4)
+        agent.end(run, 4)
+        agent.expect(Ack, lambda ack: ack.ended)
+    assert [int(line.split()[0]) for line in log_of(server, run.run_id)] == [1, 2, 3, 4]
 
 
 def test_another_hosts_run_is_never_touched(

@@ -28,6 +28,9 @@ WINDOW_BYTES = 1 * MIB
 """Bytes of output in flight, for long lines."""
 LOG_MAX_DEFAULT = 256 * MIB
 """Bytes of output kept for a run (`NIXFLEET_LOG_MAX`); beyond it one marker counts what was dropped."""
+LOG_MAX_LIMIT = 1024 * MIB
+"""Bytes of output an agent may be configured to keep for a run. More is a fault: the server takes no more of one run than
+this and a MiB for the agent's own words, so that one host can't fill the disk of all."""
 
 # Counts inside messages
 RUNS_MAX = 256
@@ -42,6 +45,12 @@ FAILURES_MAX = 64
 """Failed tests detailed in one report; the rest is only counted."""
 SUBSCRIPTIONS_MAX = 32
 """Runs one browser connection may follow at once."""
+ADOPTED_MAX = 32
+"""Runs the server takes over from one host, while it lives, that only the host knows: after a restored backup there are a
+few. A host that makes up more would fill the table."""
+CONNECTIONS_MAX = 2000
+"""Connections a server serves at once: ten for each host of the largest fleet we design for. Fewer where the system
+allows a process few files; half of those are left to logs and the database."""
 
 # Texts, in characters
 HOSTNAME_MAX = 63
@@ -55,10 +64,16 @@ FAILURE_OUTPUT_MAX = 4 * KIB
 """The tail of a failed test's output inside its report (the whole is in the log)."""
 PASSWORD_MAX = 1024
 """Characters of a password before hashing, so that a megabyte can't be hashed for a stranger."""
+LOGIN_BODY_MAX = 4 * KIB
+"""Bytes of a login's body: what a stranger may make the server read."""
 
 # Time, in seconds
 REGISTER_TIMEOUT = 10.0
 """From WebSocket upgrade to `register`."""
+HEAD_TIMEOUT = 10.0
+"""From connecting to the whole head of an HTTP request: who drips holds a connection no longer than that."""
+BODY_TIMEOUT = 10.0
+"""For the body of an HTTP request: 64 KiB on the slowest line one works over."""
 PING_INTERVAL = 15.0
 """The server pings each agent this often, so that silence means something."""
 SILENCE_MAX = 45.0

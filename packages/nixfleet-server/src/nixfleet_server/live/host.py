@@ -25,6 +25,8 @@ class LiveHost:
         self.run: LiveRun | None = None
         """The run under way, `stop` and `restart` aside."""
         self.last_run = last_run
+        self.adopted = 0
+        """Runs taken over from it that we did not know."""
         self.shown = ""
         """The presence that watchers were last told."""
         self.unsaved = False

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.messages import HeldRun, KnownRun, Register, Registered, RunView
 from nixfleet_protocol.versions import CAPABILITIES
 from nixfleet_server import logging
@@ -104,10 +105,16 @@ async def _look_up(connection: "AgentConnection", listed: dict[str, KnownRun]) -
     if not strangers:
         return {}
     rows = {view.run_id: view for view in await hub.db.read(lambda session: runs.several(session, strangers))}
+    refused = 0
     for run_id in strangers:
         row = rows.get(run_id)
         if row is not None and (row.state == "ended" or row.host_id != name):
             continue
+        if row is None:
+            if connection.host.adopted >= limits.ADOPTED_MAX:
+                refused += 1  # it is answered as ended, so that the agent forgets it
+                continue
+            connection.host.adopted += 1
         view = row or _adopted(name, listed[run_id], hub.now())
         run = LiveRun(view, await hub.logs.recover(run_id))
         if row is None:
@@ -115,6 +122,8 @@ async def _look_up(connection: "AgentConnection", listed: dict[str, KnownRun]) -
             log.warning("run adopted that only the agent knew", host=name, run=run_id, command=view.command)
         admit(hub, run)
         hub.run_changed(run)
+    if refused:
+        log.warning("agent lists more unknown runs than are adopted", host=name, runs=refused)
     return rows
 
 

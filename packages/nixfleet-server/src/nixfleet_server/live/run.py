@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Protocol
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.encode import encode
 from nixfleet_protocol.errors import RemoteProtocolError
 from nixfleet_protocol.messages import Output, ProgressState, RunView, Status
@@ -13,6 +14,8 @@ from nixfleet_protocol.record import Record
 from nixfleet_protocol.text import to_bytes, to_text
 from nixfleet_server.live.ring import Ring
 
+LOG_MAX = limits.LOG_MAX_LIMIT + limits.MIB
+"""Bytes of output taken of one run: the most an agent may keep, and room for its own notes, which it does not count."""
 _NOT_KEPT = b"[this record broke a rule of the protocol and was not kept]"
 
 
@@ -37,6 +40,9 @@ class LiveRun:
         self.ending: Status | None = None
         """The final status, while its result is on the way to the disk."""
         self.followers: set[Follower] = set()
+        self.log_max = LOG_MAX
+        self._kept = 0
+        """Bytes of output taken since the server started, as agents count them."""
         self._unsafe: deque[int] = deque()
         self._unsafe_bytes = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -55,17 +61,25 @@ class LiveRun:
     def accept(self, outputs: list[Output]) -> bytes:
         """Take the next records and give them as bytes of the log file; those received before are left out.
 
-        Raises RemoteProtocolError when one is missing in between: the agent has to resume from what is durable.
+        Raises RemoteProtocolError, having taken none, when one is missing in between (the agent has to resume from
+        what is durable), and when the log becomes longer than an agent may keep.
         """
-        data = []
+        wanted, kept = self.received + 1, self._kept
+        fresh = []
         for output in outputs:
-            if output.seq <= self.received:
+            if output.seq < wanted:
                 continue
-            if output.seq != self.received + 1:
-                raise RemoteProtocolError(
-                    f"output: record {output.seq} came where {self.received + 1} was expected"
-                )
+            if output.seq > wanted:
+                raise RemoteProtocolError(f"output: record {output.seq} came where {wanted} was expected")
             record = _record(output)
+            kept += max(1, len(record.data) + (not record.partial))
+            if kept > self.log_max:
+                raise RemoteProtocolError(f"output: more than {self.log_max} bytes in one run")
+            fresh.append((output, record))
+            wanted += 1
+        self._kept = kept
+        data = []
+        for output, record in fresh:
             encoded = record.encode()
             data.append(encoded)
             self.received += 1
