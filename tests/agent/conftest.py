@@ -21,6 +21,15 @@ def server() -> Iterator[FakeServer]:
     fake.stop()
 
 
+def as_another_user(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on the directory belongs to neither root nor this process's user."""
+    if os.geteuid() == 0:
+        os.chown(directory, 12345, -1)
+    else:  # only root can give a directory away
+        uid = os.geteuid() + 1
+        monkeypatch.setattr(os, "geteuid", lambda: uid)
+
+
 class Repo:
     """A repository with a working tree to commit from."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from nixfleet_agent.address import redact
 from nixfleet_agent.config import Config, ConfigError, load
+from nixfleet_protocol import limits
 
 GOOD = {"NIXFLEET_URL": "https://fleet.example.org", "NIXFLEET_TOKEN": "abc", "NIXFLEET_HOSTNAME": "web1"}
 
@@ -52,6 +53,8 @@ def test_addresses_become_the_agents_socket(url: str, shown: str) -> None:
         ({"NIXFLEET_REPO_URL": "/a", "NIXFLEET_REPO_DIR": "/b"}, ["both"]),
         ({"NIXFLEET_STATE_DIR": "here"}, ["NIXFLEET_STATE_DIR='here'", "absolute"]),
         ({"NIXFLEET_LOG_MAX": "lots"}, ["NIXFLEET_LOG_MAX='lots'", "256MiB"]),
+        ({"NIXFLEET_LOG_MAX": "1025MiB"}, ["NIXFLEET_LOG_MAX='1025MiB'", "64KiB to 1024MiB"]),
+        ({"NIXFLEET_LOG_MAX": "9" * 5000}, ["NIXFLEET_LOG_MAX"]),
         ({"NIXFLEET_LOG_MAX": "1"}, ["NIXFLEET_LOG_MAX='1'"]),
         ({"NIXFLEET_METRICS": "some"}, ["NIXFLEET_METRICS='some'", "auto, stasysmo, off"]),
         ({"NIXFLEET_LOG_FORMAT": "xml"}, ["NIXFLEET_LOG_FORMAT='xml'"]),
@@ -114,7 +117,9 @@ def test_a_password_in_an_address_is_refused_and_not_shown(url: str) -> None:
 @pytest.mark.parametrize("connects", [True, False])
 @pytest.mark.parametrize("url", ["http://h/r", "git://h/r", "http://me@h:8000/r", "http://127.0.0.1@h/r"])
 def test_an_unencrypted_repository_off_loopback_is_refused(url: str, connects: bool) -> None:
-    with pytest.raises(ConfigError, match="NIXFLEET_REPO_URL is unencrypted to h.*NIXFLEET_ALLOW_PLAIN_HTTP=1"):
+    with pytest.raises(
+        ConfigError, match=r"NIXFLEET_REPO_URL is unencrypted to h.*NIXFLEET_ALLOW_PLAIN_HTTP=1"
+    ):
         load({**GOOD, "NIXFLEET_REPO_URL": url}, connects=connects)
 
     assert config(NIXFLEET_REPO_URL=url, NIXFLEET_ALLOW_PLAIN_HTTP="1").repo_url == url
@@ -125,7 +130,9 @@ def test_an_unencrypted_repository_on_this_machine_is_taken(url: str) -> None:
     assert config(NIXFLEET_REPO_URL=url).repo_url == url
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1\\@h/r", "https://h:x/r", "https://-oX/r", "ssh://-oProxyCommand=x/r"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1\\@h/r", "https://h:x/r", "https://-oX/r", "ssh://-oProxyCommand=x/r"]
+)
 def test_an_address_that_can_be_read_in_two_ways_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="NIXFLEET_REPO_URL"):
         config(NIXFLEET_REPO_URL=url)
@@ -133,7 +140,17 @@ def test_an_address_that_can_be_read_in_two_ways_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://h/r.git", "https://me@h:8443/r@v2", "ssh://git@h:22/a@b", "ssh://h/~me/r", "file:///a:b@c", "ssh://git@h:22/r", "git@github.com:o/r.git", "file:///srv/r", "/srv/my repo"],
+    [
+        "https://h/r.git",
+        "https://me@h:8443/r@v2",
+        "ssh://git@h:22/a@b",
+        "ssh://h/~me/r",
+        "file:///a:b@c",
+        "ssh://git@h:22/r",
+        "git@github.com:o/r.git",
+        "file:///srv/r",
+        "/srv/my repo",
+    ],
 )
 def test_ordinary_repositories_are_taken(url: str) -> None:
     assert config(NIXFLEET_REPO_URL=url).repo_url == url
@@ -153,6 +170,10 @@ def test_defaults_are_the_documented_ones() -> None:
 
     assert (found.interval, found.branch, found.metrics, found.log_max) == (30.0, "main", "auto", 256 * 2**20)
     assert (found.platform, found.log_level, found.log_format) == ("script", "info", "auto")
+
+
+def test_the_most_output_that_the_server_takes_can_be_configured() -> None:
+    assert config(NIXFLEET_LOG_MAX="1GiB").log_max == limits.LOG_MAX_LIMIT
 
 
 def test_a_runner_needs_neither_server_nor_token() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from nixfleet_agent.metrics import Meter
 from nixfleet_protocol.messages import Metrics
+from tests.agent.conftest import as_another_user
 
 NOW = 1_795_384_800.0
 
@@ -74,6 +75,25 @@ def test_links_and_pipes_are_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(real)
 
     assert linked is None
+    assert meter(tmp_path).sample() is None
+
+
+def test_a_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    new(tmp_path, f"v1 {NOW:.0f} 12 43 0 0.42 8\n")
+    old(tmp_path, timestamp=f"{NOW - 5:.0f}", cpu="1", ram="1")
+    for name in ("new", "old"):
+        (tmp_path / name).rename(tmp_path / f"{name}-real")
+        (tmp_path / name).symlink_to(tmp_path / f"{name}-real")
+
+    assert meter(tmp_path).sample() is None
+
+
+def test_a_directory_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new(tmp_path, f"v1 {NOW:.0f} 12 43 0 0.42 8\n")
+    ours = meter(tmp_path).sample()
+    as_another_user(tmp_path / "new", monkeypatch)
+
+    assert ours is not None
     assert meter(tmp_path).sample() is None
 
 

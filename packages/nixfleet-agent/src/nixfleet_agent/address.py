@@ -15,7 +15,7 @@ _PASSWORD = re.compile(r"(\w+://)?[^/:]*:(?!:).*@", re.DOTALL)
 _IN_TEXT = re.compile(r"(?<=://)(?:[^/\s?#]*[:@]\S*@|[^/\s?#]*@)")
 _UNPROTECTED = ("http", "git")
 
-PASSWORD_ADVICE = (
+USE_A_KEY = (
     "a password in the address would be visible in the list of processes; "
     "use an SSH key (NIXFLEET_SSH_KEY) or git's credential store"
 )

@@ -5,8 +5,12 @@ Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from nixfleet_agent.__about__ import __version__
+
+if TYPE_CHECKING:
+    from nixfleet_agent.config import Config
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,17 +86,28 @@ def _run_command() -> int:
 
 
 def _facts() -> int:
-    from nixfleet_agent.config import load
     from nixfleet_agent.facts import main as facts
 
-    return facts(load(connects=False))
+    return _helper(facts)
 
 
 def _settle(run_id: str, have: int) -> int:
-    from nixfleet_agent.config import load
     from nixfleet_agent.runner.settle import main as settle
 
-    return settle(load(connects=False), run_id, have)
+    return _helper(lambda config: settle(config, run_id, have))
+
+
+def _helper(work: "Callable[[Config], int]") -> int:
+    """Do what believes the state directory, if that can be believed."""
+    from nixfleet_agent.config import load
+    from nixfleet_agent.files import NotPrivate, own_directory
+
+    config = load(connects=False)
+    try:
+        own_directory(config.state_dir)
+    except (NotPrivate, OSError) as error:
+        return _complain(error)
+    return work(config)
 
 
 def _complain(error: Exception) -> int:

@@ -16,7 +16,7 @@ from nixfleet_protocol import limits
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}")
 _URL = re.compile(r"(https?|wss?)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+)(?::(\d{1,5}))?(/[^\s?#]*)?")
-_SIZE = re.compile(r"(\d+) ?(?:([kmg])(?:ib|b)?|b)?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,15}) ?(?:([kmg])(?:ib|b)?|b)?", re.IGNORECASE)
 _UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 
 
@@ -65,19 +65,22 @@ class Config:
             return self.repo_dir
         return os.path.join(self.state_dir, "repo") if self.repo_url else None
 
-    def read_token(self) -> str:
+    def read_token(self, warn: Callable[[str], None] | None = None) -> str:
         """The token now: its file is read each time, so that a rotated token needs no restart.
 
-        Raises ConfigError when there is none.
+        `warn` is told when others can read the file. Raises ConfigError when there is none.
         """
         if self.token_file is None:
             return self.token or ""
         try:
             with open(self.token_file, encoding="ascii") as file:
                 token = file.read(4096).strip()
+                mode = os.fstat(file.fileno()).st_mode & 0o777
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not plain text"
             raise ConfigError(f"NIXFLEET_TOKEN_FILE={self.token_file}: {reason}") from None
+        if warn and mode & 0o077:
+            warn(f"other users may read the token file {self.token_file}: chmod 600 {self.token_file}")
         return _check_token("NIXFLEET_TOKEN_FILE", token)
 
 
@@ -178,14 +181,15 @@ def _interval(text: str, name: str) -> float:
 def _size(text: str, name: str) -> int:
     match = _SIZE.fullmatch(text)
     value = int(match[1]) * _UNITS.get((match[2] or "").lower(), 1) if match else 0
-    if not 2**16 <= value <= 2**40:
-        raise _bad(name, text, "a size from 64KiB to 1TiB, as 268435456 or 256MiB")
+    if not 2**16 <= value <= limits.LOG_MAX_LIMIT:
+        most = f"{limits.LOG_MAX_LIMIT // limits.MIB}MiB"
+        raise _bad(name, text, f"a size from 64KiB to {most}, as 268435456 or 256MiB")
     return value
 
 
 def _repo_url(text: str, name: str) -> str:
     if address.has_password(text):
-        raise ConfigError(f"{name}={address.shown(text)!r}: {address.PASSWORD_ADVICE}")
+        raise ConfigError(f"{name}={address.shown(text)!r}: {address.USE_A_KEY}")
     if not address.is_repository(text):
         raise _bad(name, text, "https://, ssh://, git://, file://, user@host:path or an absolute path")
     return text

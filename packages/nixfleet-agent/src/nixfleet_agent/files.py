@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import sys
 from typing import Any
 
@@ -81,3 +82,25 @@ def read_json(path: str) -> dict[str, Any] | None:
         if isinstance(value, dict):
             return value
     return None
+
+
+class NotPrivate(Exception):
+    """A directory that others may have made or may change. `str()` names it and says what to do."""
+
+
+def own_directory(path: str) -> None:
+    """See that a directory is real, ours, and nobody else's (mode 0700) before anything in it is believed.
+
+    Raises NotPrivate when it's a link, not a directory or another user's, OSError when it is missing.
+    """
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        problem = "is a link"
+    elif not stat.S_ISDIR(found.st_mode):
+        problem = "is not a directory"
+    elif found.st_uid != os.geteuid():
+        problem = f"belongs to user {found.st_uid}, but the agent runs as user {os.geteuid()}"
+    else:
+        os.chmod(path, 0o700)
+        return
+    raise NotPrivate(f"the state directory {path} {problem}: remove it or set NIXFLEET_STATE_DIR to another")

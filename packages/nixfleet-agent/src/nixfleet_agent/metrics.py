@@ -1,7 +1,7 @@
 """Load of the host: from StaSysMo's files when they are there and fresh, else measured with psutil.
 
 StaSysMo 2 writes one file `snapshot`: `v1 EPOCH CPU RAM SWAP LOAD NCPU`. StaSysMo 1 writes a file for each value, and
-`timestamp` last. Links, other file types, stale values and values from the future are refused.
+`timestamp` last. Links, other file types, directories of other users, stale values and values from the future are refused.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class Meter:
         if self._mode == "off":
             return None
         now = self._wall()
-        found = snapshot(os.path.join(self._new, "snapshot"), now) or files(self._old, now)
+        found = snapshot(self._new, now) or files(self._old, now)
         if found is None and self._mode == "auto":
             with contextlib.suppress(Exception):
                 found = self._measure()
@@ -68,9 +68,9 @@ def default_places() -> tuple[str, str]:
     return "/run/stasysmo", "/dev/shm/stasysmo"  # noqa: S108
 
 
-def snapshot(path: str, now: float) -> Metrics | None:
+def snapshot(folder: str, now: float) -> Metrics | None:
     """StaSysMo 2's file, None when it's missing, stale or not one. `now`: seconds since the epoch."""
-    words = (_read(path) or "").split()
+    words = _read(folder, "snapshot").get("snapshot", "").split()
     if len(words) != 7 or words[0] != "v1":
         return None
     try:
@@ -86,9 +86,9 @@ def snapshot(path: str, now: float) -> Metrics | None:
 def files(folder: str, now: float) -> Metrics | None:
     """StaSysMo 1's files: `cpu` and `ram` must be there, the others may be missing."""
     values: dict[str, float] = {}
-    for name in ("timestamp", "cpu", "ram", "swap", "load"):
+    for name, text in _read(folder, "timestamp", "cpu", "ram", "swap", "load").items():
         with contextlib.suppress(ValueError):
-            values[name] = _number(_read(os.path.join(folder, name)) or "")
+            values[name] = _number(text)
     if not {"timestamp", "cpu", "ram"} <= values.keys() or not _fresh(values["timestamp"], now):
         return None
     return _metrics(values["cpu"], values["ram"], values.get("swap"), values.get("load"), os.cpu_count())
@@ -115,10 +115,26 @@ def _number(text: str) -> float:
     return value
 
 
-def _read(path: str) -> str | None:
-    """A short regular file that is no link; None otherwise. Never waits on a FIFO."""
+def _read(folder: str, *names: str) -> dict[str, str]:
+    """The short regular files among those named, no links; none at all of a directory that is a link or a stranger's,
+    since anyone can make one in /tmp or /dev/shm. Never waits on a FIFO."""
+    found: dict[str, str] = {}
     with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if os.fstat(directory).st_uid in (0, os.geteuid()):
+                for name in names:
+                    text = _read_file(directory, name)
+                    if text is not None:
+                        found[name] = text
+        finally:
+            os.close(directory)
+    return found
+
+
+def _read_file(directory: int, name: str) -> str | None:
+    with contextlib.suppress(OSError):
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
         try:
             if stat.S_ISREG(os.fstat(fd).st_mode):
                 return os.read(fd, _FILE_MAX).decode("ascii", "replace")

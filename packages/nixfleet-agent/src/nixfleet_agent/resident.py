@@ -1,5 +1,6 @@
 """`nixfleet-agent run`: puts the resident together."""
 
+import contextlib
 import os
 import random
 
@@ -7,6 +8,7 @@ from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.backoff import Backoff
 from nixfleet_agent.config import Config, ConfigError
 from nixfleet_agent.core import Core, Identity
+from nixfleet_agent.files import NotPrivate, own_directory
 from nixfleet_agent.launch import Spawn
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.log import Log
@@ -21,16 +23,21 @@ def main(config: Config) -> int:
     """Run until stopped. Exit code 0 after SIGTERM or `restart`, 2 when another agent runs here or nothing can be stored."""
     log = Log(config.log_level, config.log_format)
     try:
-        config.read_token()
+        config.read_token(log.warning)
     except ConfigError as error:
         log.error("configuration", reason=str(error))
         return 2
     try:
-        os.makedirs(config.state_dir, mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # something is there: the next line says what
+            os.makedirs(config.state_dir, mode=0o700)
+        own_directory(config.state_dir)
         lock = Lock(os.path.join(config.state_dir, "agent.lock"))
     except Held as held:
         pid = held.holder.get("pid", "unknown")
         log.error("another agent is running on this state directory", pid=pid, state_dir=config.state_dir)
+        return 2
+    except NotPrivate as error:
+        log.error("the state directory can't be trusted", reason=str(error))
         return 2
     except OSError as error:
         log.error("the state directory can't be used", path=error.filename, reason=error.strerror)

@@ -14,7 +14,7 @@ from nixfleet_agent import facts, platforms
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.events import Request
-from nixfleet_agent.files import Disk, swap_json
+from nixfleet_agent.files import Disk, NotPrivate, own_directory, swap_json
 from nixfleet_agent.journal import Journal, claim
 from nixfleet_agent.launch import REQUEST_FD, REQUEST_MAX
 from nixfleet_agent.lock import Held, Lock
@@ -48,9 +48,9 @@ def main(config: Config, disk: Disk | None = None) -> int:
     signal.signal(signal.SIGTERM, stop)
     if os.getsid(0) != os.getpid():
         os.setsid()
-    os.chdir(config.state_dir)
     children.become_subreaper()
     try:
+        _enter(config.state_dir)
         request = parse_request(_receive(REQUEST_FD))
         locks, path = _begin(config, request, disk)
     except Refused as refused:
@@ -91,6 +91,17 @@ class _Stop:
         self.asked = True
         if self.context:
             self.context.stop_asked = True
+
+
+def _enter(state_dir: str) -> None:
+    """Work in the state directory, if it can be trusted. Raises Refused."""
+    try:
+        own_directory(state_dir)
+        os.chdir(state_dir)
+    except NotPrivate as error:
+        raise Refused("error", message=str(error)) from None
+    except OSError as error:
+        raise Refused("error", message=f"{state_dir}: {error.strerror}") from None
 
 
 def _receive(fd: int) -> bytes:
