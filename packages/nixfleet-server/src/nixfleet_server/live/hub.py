@@ -153,8 +153,11 @@ class Hub:
         if host and host.connection:
             host.connection.acknowledge(run_id, seq)
 
-    def _log_failed(self, reason: str) -> None:
-        log.error("logs can't be written: nothing is acknowledged until a restart", reason=reason)
+    def _log_failed(self, reason: str | None) -> None:
+        if reason is None:
+            log.info("logs are written again")
+        else:
+            log.error("logs can't be written: nothing is acknowledged", reason=reason)
 
     # Housekeeping
 

@@ -17,6 +17,14 @@ class Files:
         while view:
             view = view[os.write(fd, view) :]
 
+    def size(self, fd: int) -> int:
+        """Bytes in the file."""
+        return os.fstat(fd).st_size
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Cut it off after so many bytes."""
+        os.ftruncate(fd, size)
+
     def sync(self, fd: int) -> None:
         """Return when the file's data is on the disk."""
         getattr(os, "fdatasync", os.fsync)(fd)

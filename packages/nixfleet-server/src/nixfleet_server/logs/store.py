@@ -13,13 +13,16 @@ from nixfleet_server.logs.writer import LogWriter
 
 
 class LogStore:
-    """Logs in `directory`. Made on the running event loop, on which `on_durable(run_id, seq)` is called."""
+    """Logs in `directory`. Made on the running event loop, on which it calls back.
+
+    `on_durable(run_id, seq)`; `on_failed(reason)` when nothing can be written, `on_failed(None)` when it can again.
+    """
 
     def __init__(
         self,
         directory: Path,
         on_durable: Callable[[str, int], None],
-        on_failed: Callable[[str], None],
+        on_failed: Callable[[str | None], None],
         files: Files | None = None,
     ) -> None:
         self.bad: str | None = None
@@ -30,7 +33,7 @@ class LogStore:
         self._on_durable = on_durable
         self._on_failed = on_failed
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="log-reader")
-        self._writer = LogWriter(directory, self._durable, self._failed, self._files)
+        self._writer = LogWriter(directory, self._durable, self._failed, self._files, self._works)
 
     def append(self, run_id: str, data: bytes, seq: int) -> None:
         """Write whole records, the last of which is `seq`. Returns at once; `on_durable` tells when it is safe."""
@@ -82,6 +85,9 @@ class LogStore:
     def _failed(self, reason: str) -> None:
         self._call(self._fail, reason)
 
+    def _works(self) -> None:
+        self._call(self._fail, None)
+
     def _call(self, function: Callable[..., None], argument: object) -> None:
         try:
             self._loop.call_soon_threadsafe(function, argument)
@@ -92,6 +98,6 @@ class LogStore:
         for run_id, seq in pairs:
             self._on_durable(run_id, seq)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str | None) -> None:
         self.bad = reason
         self._on_failed(reason)
