@@ -1,6 +1,7 @@
 """`nixfleet-server`: arguments in, exit code out; an error is one line that says what to do."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
@@ -40,6 +41,7 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. Gives 0 done, 1 what was asked failed, 2 wrong usage or configuration."""
+    os.umask(0o077)  # what we make, as the database with its companions, is for this user only
     try:
         words = sys.argv[1:] if argv is None else argv
         chosen = next((word for word in words if not word.startswith("-")), None)

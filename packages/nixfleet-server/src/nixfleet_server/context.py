@@ -23,6 +23,9 @@ class Context:
     cookies: SessionCookies
     register_timeout: float = limits.REGISTER_TIMEOUT
     silence_max: float = limits.SILENCE_MAX
+    connections_max: int = limits.CONNECTIONS_MAX
+    head_timeout: float = limits.HEAD_TIMEOUT
+    body_timeout: float = limits.BODY_TIMEOUT
     unready: set[str] = field(default_factory=set)
     """Parts that `/readyz` last found bad."""
     attempts: Attempts = field(default_factory=dict)

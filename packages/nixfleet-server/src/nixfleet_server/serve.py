@@ -15,6 +15,7 @@ from nixfleet_server.app import build
 from nixfleet_server.auth.sessions import SessionCookies, session_secrets
 from nixfleet_server.context import Context
 from nixfleet_server.errors import ConfigError
+from nixfleet_server.intake import bounded, raise_file_limit
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.ticker import Ticker
 from nixfleet_server.lock import make_data_dir, owner
@@ -122,6 +123,7 @@ def make_server(shared: Context, started: Callable[[], None]) -> Server:
     return Server(
         uvicorn.Config(
             build(shared),
+            http=bounded(shared.connections_max, shared.head_timeout),
             lifespan="off",
             ws="wsproto",
             ws_max_size=limits.FRAME_MAX,
@@ -148,6 +150,7 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
         log.info("serving", url=url, data_dir=str(settings.data_dir))
 
     async with running(settings, database) as shared:
+        shared.connections_max = raise_file_limit()
         server = make_server(shared, started)
         loop = asyncio.get_running_loop()
         leaving: list[asyncio.Task[None]] = []

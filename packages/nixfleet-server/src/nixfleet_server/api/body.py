@@ -1,5 +1,6 @@
 """Bodies and parameters in, answers out."""
 
+import asyncio
 import json
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.errors import RemoteProtocolError
 from nixfleet_protocol.validate import read_json
+from nixfleet_server.context import context
 from nixfleet_server.errors import Declined
 
 T = TypeVar("T")
@@ -17,19 +19,30 @@ BODY_MAX = 64 * 1024
 """Bytes of a request's body: many times the largest honest one."""
 
 
-async def read_body(request: Request, cls: type[T]) -> T:
-    """Read the body as a message class. Raises Declined naming the field that is wrong."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX:
-            raise Declined("too_large", f"at most {BODY_MAX} bytes are taken")
+async def read_body(request: Request, cls: type[T], most: int = BODY_MAX) -> T:
+    """Read the body, of at most so many bytes, as a message class. Raises Declined naming the field that is wrong."""
+    seconds = context(request).body_timeout
     try:
-        return read_json(cls, bytes(body))
+        async with asyncio.timeout(seconds):
+            body = await _read(request, most)
+    except TimeoutError:
+        text = f"the body has to come within {seconds:g} seconds"
+        raise Declined("too_slow", text, headers={"Connection": "close"}) from None
+    try:
+        return read_json(cls, body)
     except RemoteProtocolError as error:
         if error.close_code == 1007:
             raise Declined("not_json", "send the body as JSON") from None
         raise Declined("invalid", str(error)) from None
+
+
+async def _read(request: Request, most: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Declined("too_large", f"at most {most} bytes are taken")
+    return bytes(body)
 
 
 def answer(value: Any, status: int = 200) -> Response:

@@ -20,6 +20,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "scope": (403, "The token's scope is too small"),
     "no_such_host": (404, "No such host"),
     "no_such_run": (404, "No such run"),
+    "too_slow": (408, "The body came too slowly"),
     "host_offline": (409, "The host is offline"),
     "host_busy": (409, "The host is busy"),
     "unsupported_command": (409, "The host can't do that"),

@@ -6,6 +6,7 @@ import math
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.messages.api import Login, SessionView
 from nixfleet_server import logging
 from nixfleet_server.api.body import answer, read_body
@@ -25,7 +26,6 @@ async def login(request: Request) -> Response:
     shared = context(request)
     if "origin" in request.headers and not same_origin(request):
         raise Declined("csrf", "the request does not come from this server's own page (Origin)")
-    body = await read_body(request, Login)
     address = request.client.host if request.client else ""
     shared.attempts, wait = attempt(shared.attempts, address, shared.hub.monotonic())
     if wait > 0:
@@ -34,6 +34,7 @@ async def login(request: Request) -> Response:
         raise Declined(
             "too_many_logins", f"try again in {seconds} seconds", headers={"Retry-After": str(seconds)}
         )
+    body = await read_body(request, Login, limits.LOGIN_BODY_MAX)  # counted before: a stranger can't hold many open
     secret = shared.settings.password_hash
     hashed = secret.get_secret_value() if secret else ""
     loop = asyncio.get_running_loop()
