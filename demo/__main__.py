@@ -4,6 +4,7 @@ import argparse
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -36,12 +37,15 @@ def main(argv: list[str] | None = None) -> int:
             if options.once:
                 return 0 if once.check(fleet) else 1
             _tell(fleet)
-            signal.pause()
+            while True:
+                time.sleep(1)
+                fleet.supervise()
     except DidNotStart as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ndemo: ended; nothing is left behind", file=sys.stderr)
+        left = f"its files are in {options.directory}" if options.directory else "nothing is left behind"
+        print(f"\ndemo: ended; {left}", file=sys.stderr)
     return 0
 
 
@@ -52,8 +56,8 @@ def _tell(fleet: Fleet) -> None:
   Password       {fleet.server.password}
 
   The terminal   export NIXFLEET_URL={fleet.server.url} NIXFLEET_TOKEN_FILE={fleet.directory / "token"}
-                 hatch run nixfleet hosts
-                 hatch run nixfleet run web1 pull-switch --follow
+                 ./hatch run nixfleet hosts
+                 ./hatch run nixfleet run web1 pull-switch --follow
 
   The repository {fleet.repository} (commit a change, then Pull + Switch)
 

@@ -26,6 +26,12 @@ class Fleet:
     """API token with scope `operate`; also in the file `token`."""
     repository: Path
 
+    def supervise(self) -> None:
+        """Start again what has ended, as systemd or launchd would: `restart` counts on it."""
+        for process in (self.server.process, *(agent.process for agent in self.agents)):
+            if not process.alive():
+                process.start()
+
 
 @contextmanager
 def running(directory: Path | None = None, *, port: int | None = None, pause: float = 0.4) -> Iterator[Fleet]:

@@ -56,7 +56,7 @@ def test_hosts_are_a_table(server: StandIn, capsys: Capture) -> None:
         "STATE",
         "PLATFORM",
         "GENERATION",
-        "COMMIT",
+        "CHECKOUT",
         "CPU",
         "RAM",
         "LAST",

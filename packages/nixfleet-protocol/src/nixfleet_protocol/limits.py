@@ -37,8 +37,6 @@ RUNS_MAX = 256
 """Unfinished or undelivered runs an agent lists in `register`."""
 HOSTS_MAX = 2000
 """Hosts in a snapshot: ten times the largest fleet we design for."""
-SNAPSHOT_RUNS_MAX = 2000
-"""Runs in a snapshot: those under way and the last of each host."""
 NAMES_MAX = 64
 """Capabilities, commands, and similar short lists."""
 FAILURES_MAX = 64

@@ -13,6 +13,9 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    from nixfleet_protocol.cli.app import main as app
+    try:
+        from nixfleet_protocol.cli.app import main as app
 
-    return app(argv)
+        return app(argv)
+    except KeyboardInterrupt:  # also while the client's libraries are still loading
+        return 130

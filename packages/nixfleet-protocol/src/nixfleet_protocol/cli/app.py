@@ -59,6 +59,10 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read our output left, as `head` does. Python must not trip over it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except OSError as error:  # of our own output: the client's are NixFleetErrors
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        out.say(f"nixfleet: can't write the output: {error.strerror or error}")
+        return FAILED
     return code
 
 

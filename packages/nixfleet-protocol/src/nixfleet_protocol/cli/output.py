@@ -25,6 +25,7 @@ class Out:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
+        self._trouble = ""
         self.colour = (
             sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         )
@@ -38,7 +39,10 @@ class Out:
 
     def trouble(self, error: NixFleetError) -> None:
         """A follower lost its connection and goes on trying."""
-        self.say(f"nixfleet: {clean(str(error))}; trying again")
+        reason = clean(str(error))
+        if reason != self._trouble:  # the same again is no news
+            self._trouble = reason
+            self.say(f"nixfleet: {reason}; trying again")
 
     def goes_on(self, run_id: str) -> None:
         """We leave before the run's end."""

@@ -136,6 +136,10 @@ def _error(status: int, body: bytes) -> ClientError:
         hint = "is it up?" if status >= 500 else "is the server's URL right?"
         return NotConnected(f"HTTP {status}, and not from NixFleet: {hint}")
     text = problem.detail or problem.title
+    if problem.code == "not_found":  # no such route: not a host or run that is missing
+        return NotConnected(
+            "there is no such address on the server: is its URL right (no path behind the name)?"
+        )
     if status in (401, 403):
         return NotAllowed(text)
     return Refused(text, status=status, code=problem.code)

@@ -3,7 +3,7 @@
 import ssl
 
 import httpx
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from nixfleet_protocol.client.calls import Call, read_answer
 from nixfleet_protocol.errors import NixFleetError, NotAllowed, NotConnected, RemoteProtocolError
@@ -22,6 +22,10 @@ def unreachable(url: str, error: Exception) -> NotConnected:
                 f"{url} shows a certificate that is not trusted ({seen.verify_message}): "
                 "set NIXFLEET_CA_FILE or pass --ca-file if it is signed by your own CA"
             )
+        if isinstance(seen, ssl.SSLError) and seen.reason == "WRONG_VERSION_NUMBER":
+            return NotConnected(f"{url} does not speak TLS: is it http://, or is its TLS proxy missing?")
+        if isinstance(seen, ConnectionClosed) and seen.rcvd is not None:
+            return NotConnected(f"{url} closed the connection: {seen.rcvd.reason or seen.rcvd.code}")
         if isinstance(seen, OSError) and seen.strerror:
             reason = seen.strerror
         seen = seen.__cause__ or seen.__context__

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from nixfleet_protocol.cli.output import Out, ago
 from nixfleet_protocol.client import Client, HostView
 
-HEAD = ("HOST", "STATE", "PLATFORM", "GENERATION", "COMMIT", "CPU", "RAM", "LAST RUN", "SEEN")
+HEAD = ("HOST", "STATE", "PLATFORM", "GENERATION", "CHECKOUT", "CPU", "RAM", "LAST RUN", "SEEN")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -26,7 +26,8 @@ def do(args: Namespace, client: Client, out: Out) -> int:
 
 
 def _row(host: HostView) -> tuple[str | None, ...]:
-    facts, metrics = host.facts, host.metrics
+    facts = host.facts
+    metrics = host.metrics if host.connected else None  # what it was before it left would mislead
     return (
         host.host_id,
         f"{host.presence}, {host.pending_command} runs" if host.pending_command else host.presence,
