@@ -10,7 +10,7 @@ import pytest
 
 from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
-from nixfleet_agent.repository import Repository, git_env
+from nixfleet_agent.repository import Repository, git_env, reason_of
 from nixfleet_agent.runner.context import Failed, Ran
 from nixfleet_protocol.messages import Options
 from tests.agent.conftest import Repo
@@ -252,3 +252,23 @@ def test_no_repository_is_a_clear_refusal() -> None:
 
     with pytest.raises(Failed, match="NIXFLEET_REPO_URL"):
         Repository(config)
+
+
+@pytest.mark.parametrize(
+    ("printed", "reason"),
+    [
+        (
+            "fatal: '/gone' does not appear to be a git repository\nfatal: Could not read from remote repository.\n\n"
+            "Please make sure you have the correct access rights\nand the repository exists.\n",
+            "fatal: '/gone' does not appear to be a git repository",
+        ),
+        (
+            "git@example.org: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\n"
+            "Please make sure you have the correct access rights\nand the repository exists.\n",
+            "git@example.org: Permission denied (publickey).",
+        ),
+        ("Already up to date.\n", ""),
+    ],
+)
+def test_the_reason_is_what_went_wrong_and_not_the_advice(printed: str, reason: str) -> None:
+    assert reason_of(printed.encode()) == reason

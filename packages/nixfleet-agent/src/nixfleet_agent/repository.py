@@ -22,7 +22,16 @@ from nixfleet_agent.system import foreign
 
 NETWORK_TIMEOUT = 900.0
 """Seconds for a clone or fetch: a big repository on a slow line, but not for ever (an auth prompt never ends)."""
-LOCAL_TIMEOUT = 300.0
+_COMPLAINTS = (
+    "Permission denied (",
+    "Host key verification failed",
+    "Could not resolve host",
+    "Connection refused",
+    "ERROR: ",
+    "fatal: ",
+    "error: ",
+)
+"""What a line that tells the reason holds, the most telling first."""
 _QUERY_TIMEOUT = 60.0
 
 
@@ -221,8 +230,14 @@ def exclusive(config: Config, check: Callable[[], None]) -> Iterator[None]:
 def _why(what: str, ran: Ran) -> str:
     if ran.late:
         return f"{what} took longer than {NETWORK_TIMEOUT:g} s and was ended"
-    reason = f": {redact(ran.last_line)}" if ran.last_line else ""
-    return f"{what} failed with exit code {ran.exit_code}{reason}"
+    reason = reason_of(ran.tail) or ran.last_line
+    return f"{what} failed with exit code {ran.exit_code}" + (f": {redact(reason)}" if reason else "")
+
+
+def reason_of(tail: bytes) -> str:
+    """What git or ssh says went wrong. Their last words are advice ("and the repository exists."), not the reason."""
+    lines = [line.strip() for line in tail.decode(errors="replace").splitlines()]
+    return next((line for words in _COMPLAINTS for line in lines if words in line), "")[:300]
 
 
 def _remove_stale_locks(git_dir: str) -> None:

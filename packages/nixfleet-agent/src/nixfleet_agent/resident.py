@@ -49,6 +49,10 @@ def main(config: Config) -> int:
         url=str(config.url),
         state_dir=config.state_dir,
     )
+    if config.repository is None:
+        log.warning(
+            "no repository: pull, switch and test will fail until NIXFLEET_REPO_URL or NIXFLEET_REPO_DIR is set"
+        )
     runs = Runs(config.state_dir)
     runs.prune()
     identity = Identity(config.hostname, config.platform, config.interval, COMMANDS)

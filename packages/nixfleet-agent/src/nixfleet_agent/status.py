@@ -45,7 +45,7 @@ def show(state_dir: str, as_json: bool) -> int:
         else "running      nothing\n"
     )
     if found.get("undelivered"):
-        out(f"undelivered  {found['undelivered']} runs wait for the server\n")
+        out(f"undelivered  {found['undelivered']} (runs that the server has not confirmed as ended)\n")
     return EXIT.get(found["connection"], 3)
 
 

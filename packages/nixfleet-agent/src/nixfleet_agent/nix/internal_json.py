@@ -15,7 +15,7 @@ from nixfleet_protocol import limits
 
 PREFIX = b"@nix "
 """In front of each record on standard error."""
-ERROR, INFO, TALKATIVE = 0, 3, 4
+ERROR, INFO = 0, 3
 """Levels of messages, from Nix's 0 (error) to 7 (vomit). A person sees up to INFO unless she asks for more."""
 
 
