@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def is_dropped(stranger: socket.socket) -> bool:
         return stranger.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def is_dropped_dripping(stranger: socket.socket) -> bool:
+    """Whether the server ends the connection while bytes keep coming, one by one."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        try:
+            stranger.sendall(b"x")
+        except OSError:
+            return True
+    return False
 
 
 def test_connections_beyond_the_most_are_dropped_until_others_end(tmp_path: Path) -> None:
@@ -62,26 +75,14 @@ def test_connections_beyond_the_most_are_dropped_until_others_end(tmp_path: Path
 def test_who_sends_no_whole_head_is_dropped(tmp_path: Path, said: bytes) -> None:
     with serving(tmp_path / "data", head_timeout=0.5) as server, dial(server) as stranger:
         stranger.sendall(said)
-        deadline = time.monotonic() + PATIENCE
-        dropped = False
-        while not dropped and time.monotonic() < deadline:
-            time.sleep(0.05)
-            try:
-                stranger.sendall(b"x")  # dripping gains nothing
-            except OSError:
-                dropped = True
-        assert dropped
+        assert is_dropped_dripping(stranger)
 
 
 def test_who_is_answered_before_the_body_came_is_dropped(tmp_path: Path) -> None:
     with serving(tmp_path / "data", head_timeout=0.5) as server, dial(server) as stranger:
         stranger.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
         assert stranger.recv(12) == b"HTTP/1.1 200"
-        deadline = time.monotonic() + PATIENCE
-        with pytest.raises(OSError):
-            while time.monotonic() < deadline:
-                time.sleep(0.05)
-                stranger.sendall(b"x")
+        assert is_dropped_dripping(stranger)
 
 
 def test_a_slow_request_that_was_whole_and_an_idle_socket_stay(tmp_path: Path) -> None:
@@ -95,10 +96,13 @@ def test_a_slow_request_that_was_whole_and_an_idle_socket_stay(tmp_path: Path) -
             stranger.sendall(b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + b"a" * 22 + b"==\r\n\r\n")
             assert stranger.recv(12) == b"HTTP/1.1 101"
             time.sleep(0.8)
-            stranger.setblocking(False)
-            with pytest.raises(BlockingIOError):
-                while stranger.recv(1000):
-                    pass
+            stranger.settimeout(0.2)
+            said = []
+            with suppress(TimeoutError):
+                while piece := stranger.recv(1000):
+                    said.append(piece)
+                said.append(b"the end")
+            assert b"the end" not in said
 
 
 def test_a_body_has_to_come_in_time(tmp_path: Path) -> None:
@@ -137,16 +141,16 @@ def test_the_database_is_for_its_user_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "nixfleet.db").stat().st_mode) == 0o600
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the limits of another process")
 def test_the_server_takes_all_the_files_it_may_open(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
     try:
         server = ServerProcess(tmp_path / "data").start()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert server.process
-    try:
-        assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
-    finally:
-        server.end()
+    with ExitStack() as stack:
+        stack.callback(server.end)
+        for _ in range(100):
+            stack.enter_context(dial(server))
+        with server.client() as client:
+            assert client.get("/livez").status_code == 200

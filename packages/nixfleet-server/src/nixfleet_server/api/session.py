@@ -34,7 +34,8 @@ async def login(request: Request) -> Response:
         raise Declined(
             "too_many_logins", f"try again in {seconds} seconds", headers={"Retry-After": str(seconds)}
         )
-    body = await read_body(request, Login, limits.LOGIN_BODY_MAX)  # counted before: a stranger can't hold many open
+    # Only now, when the attempt is counted: a stranger can't have many bodies under way.
+    body = await read_body(request, Login, limits.LOGIN_BODY_MAX)
     secret = shared.settings.password_hash
     hashed = secret.get_secret_value() if secret else ""
     loop = asyncio.get_running_loop()

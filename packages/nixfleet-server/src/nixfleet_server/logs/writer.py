@@ -167,7 +167,8 @@ class LogWriter:
         for run_id in self._dirty:
             self._files.sync(self._open[run_id].fd)
         if self._new:
-            self._insist(lambda: self._files.sync_directory(self._directory), _NO_FILES)  # it has to be opened
+            # Opening it may fail for now; a sync that fails is final, so lack of room does not pass here.
+            self._insist(lambda: self._files.sync_directory(self._directory), _NO_FILES)
             self._new = False
         self._last = time.monotonic()
         pairs = list(self._dirty.items())
