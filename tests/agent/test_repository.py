@@ -254,17 +254,22 @@ def test_no_repository_is_a_clear_refusal() -> None:
         Repository(config)
 
 
+ADVICE = """fatal: Could not read from remote repository.
+
+Please make sure you have the correct access rights
+and the repository exists.
+"""
+
+
 @pytest.mark.parametrize(
     ("printed", "reason"),
     [
         (
-            "fatal: '/gone' does not appear to be a git repository\nfatal: Could not read from remote repository.\n\n"
-            "Please make sure you have the correct access rights\nand the repository exists.\n",
+            "fatal: '/gone' does not appear to be a git repository\n" + ADVICE,
             "fatal: '/gone' does not appear to be a git repository",
         ),
         (
-            "git@example.org: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\n"
-            "Please make sure you have the correct access rights\nand the repository exists.\n",
+            "git@example.org: Permission denied (publickey).\n" + ADVICE,
             "git@example.org: Permission denied (publickey).",
         ),
         ("Already up to date.\n", ""),

@@ -81,6 +81,7 @@ def test_connection_cut_for_20_seconds(here: Lab, way: str) -> None:
         proxy.close()
 
 
+@pytest.mark.long
 def test_killed_at_20_random_moments_under_1000_lines_a_second(here: Lab) -> None:
     lines = 60_000
     program = f"""#!/usr/bin/env python3
