@@ -10,7 +10,7 @@ Times = st.lists(st.floats(0, 300), max_size=60).map(sorted)
 
 
 @given(Times)
-@example([3.520761138507207e-87, 1.0, 1.0, 1.0, 1.0, 60.0, 60.0])  # 60 - 60 + 3.5e-87 rounds to no wait at all
+@example([3.520761138507207e-87, 1.0, 1.0, 1.0, 1.0, 60.0, 60.0])  # its wait would be rounded to nothing
 def test_never_more_than_five_in_any_minute_and_waiting_always_helps(times: list[float]) -> None:
     state: login.Attempts = {}
     allowed: list[float] = []
