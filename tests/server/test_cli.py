@@ -50,8 +50,17 @@ def test_hosts_are_added_listed_rotated_and_removed(run: Run) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 64, "ä", "../etc", "web1\n"])
 def test_bad_host_names_are_refused(run: Run, name: str) -> None:
     code, _, err = run("host", "add", "--", name)
-    assert (code, err.count("\n")) == (1, 1)
+    assert (code, err.count("\n")) == (2, 1)
     assert "63" in err
+
+
+def test_a_wrong_directory_does_not_look_like_an_empty_fleet(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("host", "list")
+    assert (code, out) == (2, "")
+    assert str(tmp_path / "data" / "nixfleet.db") in err
+    assert not (tmp_path / "data").exists()
+    assert "making a new database" in run("host", "add", "web1")[2]
+    assert run("host", "add", "web2")[2] == ""
 
 
 def test_a_name_is_given_once(run: Run) -> None:

@@ -9,12 +9,12 @@ class ConfigError(NixFleetError):
     """The configuration can't be used. `str()` names the variable, what was found and what is allowed."""
 
 
+class BadArgument(ConfigError):
+    """An argument that can never be right, as a name with a blank. `str()` says what is allowed."""
+
+
 class Busy(NixFleetError):
     """Another server owns the data directory."""
-
-
-class StoreFailed(NixFleetError):
-    """The disk refused a write or a sync; nothing more is acknowledged until a restart."""
 
 
 class Refused(NixFleetError):

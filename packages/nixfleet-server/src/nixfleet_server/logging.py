@@ -18,7 +18,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+        structlog.processors.TimeStamper(key="time", fmt="%H:%M:%S" if console else "iso", utc=not console),
     ]
     final: list[Any]
     if console:

@@ -5,7 +5,7 @@ from starlette.websockets import WebSocket
 
 from nixfleet_server import logging
 from nixfleet_server.api.problems import PROBLEMS, problem
-from nixfleet_server.auth.guard import authenticate, bearer, same_origin
+from nixfleet_server.auth.guard import authenticate, bearer, same_origin, who_are_you
 from nixfleet_server.auth.tokens import allows
 from nixfleet_server.context import context
 from nixfleet_server.live.agent import AgentConnection
@@ -50,7 +50,7 @@ async def browser(socket: WebSocket) -> None:
     shared = context(socket)
     principal = await authenticate(socket)
     if principal is None:
-        await _deny(socket, "not_authenticated", "log in, or send Authorization: Bearer with an API token")
+        await _deny(socket, "not_authenticated", who_are_you(socket))
         return
     if principal.session_id is not None and not same_origin(socket):
         log.warning("watcher from a foreign page", client=_client(socket))

@@ -48,12 +48,19 @@ async def require(connection: HTTPConnection, scope: str, *, changes: bool) -> P
     """The principal, if it may do this. Raises Declined."""
     principal = await authenticate(connection)
     if principal is None:
-        raise Declined("not_authenticated", "log in, or send Authorization: Bearer with an API token")
+        raise Declined("not_authenticated", who_are_you(connection))
     if not allows(principal.scope, scope):
         raise Declined("scope", f"this token's scope is {principal.scope}; this needs {scope}")
     if principal.session_id is not None and changes:
         check_csrf(connection, principal.session_id)
     return principal
+
+
+def who_are_you(connection: HTTPConnection) -> str:
+    """What to tell someone whom `authenticate` does not know."""
+    if bearer(connection) is None:
+        return "log in, or send Authorization: Bearer with an API token"
+    return "this API token is not valid here (removed, or another server's): nixfleet-server token add NAME makes one"
 
 
 def check_csrf(connection: HTTPConnection, session_id: str) -> None:

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from nixfleet_server.errors import Busy, Refused
+from nixfleet_server.errors import Busy, ConfigError, Refused
 from nixfleet_server.lock import make_data_dir, owner
 from nixfleet_server.migrations import HEAD
 from nixfleet_server.settings import Settings, load
@@ -44,9 +46,20 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return load(data_dir=args.data_dir, listen=getattr(args, "listen", None))
 
 
-def open_store(args: argparse.Namespace) -> Database:
-    """The database at this version's schema, whether a server runs on it or not."""
+def open_store(args: argparse.Namespace, *, may_make: bool = False) -> Database:
+    """The database at this version's schema, whether a server runs on it or not.
+
+    Raises ConfigError when there is none, unless `may_make`: in a wrong directory a new, empty one would look as if
+    everything were gone.
+    """
     settings = settings_of(args)
+    file = Path(settings.database.removeprefix("sqlite:///")).absolute()
+    if not file.exists():
+        if not may_make:
+            raise ConfigError(
+                f"there is no database {file}: is NIXFLEET_DATA_DIR (or --data-dir) the server's?"
+            )
+        print(f"making a new database: {file}", file=sys.stderr)
     make_data_dir(settings.data_dir)
     database = open_database(settings.database)
     if version(database) == HEAD:

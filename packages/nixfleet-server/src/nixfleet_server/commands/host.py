@@ -29,7 +29,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_add(args: argparse.Namespace) -> int:
     """Add a host."""
-    token = open_store(args).write_now(
+    hosts.check_name(args.name)  # before a database is made for nothing
+    token = open_store(args, may_make=True).write_now(
         lambda session: hosts.add(session, args.name, args.criticality, wall_clock())
     )
     _show_token(args, token, "The agent's token")

@@ -23,7 +23,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_add(args: argparse.Namespace) -> int:
     """Add a token."""
-    token = open_store(args).write_now(lambda db: access.add_token(db, args.name, args.scope, wall_clock()))
+    token = open_store(args, may_make=True).write_now(
+        lambda db: access.add_token(db, args.name, args.scope, wall_clock())
+    )
     if args.json:
         show_json({"token": token})
     else:

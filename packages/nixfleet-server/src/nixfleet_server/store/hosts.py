@@ -14,7 +14,7 @@ from nixfleet_protocol.messages.fields import HostId
 from nixfleet_protocol.validate import read_json
 from nixfleet_server.auth.tokens import hash_token, new_token
 from nixfleet_server.domain.fleet import order
-from nixfleet_server.errors import Refused
+from nixfleet_server.errors import BadArgument, Refused
 from nixfleet_server.store.tables import Host
 
 _NAME = get_args(HostId)[1]
@@ -37,15 +37,20 @@ class HostRecord:
     facts: Facts | None = None
 
 
-def add(session: Session, name: str, criticality: str, now: int) -> str:
-    """Add a host and give its token, which is nowhere else. Raises Refused for a bad or taken name."""
+def check_name(name: str) -> None:
+    """Raises BadArgument unless a host can have this name."""
     try:
         _NAME.check(name)
     except ValueError:
-        raise Refused(
+        raise BadArgument(
             f"not a host name: {ascii(name)[:80]} (at most 63 letters, digits, - and _;"
             " the first and the last a letter or digit)"
         ) from None
+
+
+def add(session: Session, name: str, criticality: str, now: int) -> str:
+    """Add a host and give its token, which is nowhere else. Raises BadArgument for a bad name, Refused for a taken one."""
+    check_name(name)
     taken = session.exec(select(Host).where(func.lower(Host.name) == name.lower())).first()
     if taken:
         raise Refused(
