@@ -81,6 +81,22 @@ def test_imports_and_answers_in_a_clean_environment(package: str, wheels: Path, 
         assert "Traceback" not in done.stderr
 
 
+def test_the_released_wheels_still_install_and_speak_with_this_checkout(here: Lab, tmp_path: Path) -> None:
+    released = ROOT / "tests" / "wheels" / "0.1.0"
+    assert sorted(wheel.name.split("-")[0] for wheel in released.glob("*.whl")) == sorted(
+        package.replace("-", "_") for package in PACKAGES
+    )
+    agent = here.agent("web1", {"switch": "echo switched by the release"})
+    agent.process.end()
+    binaries = clean_environment(tmp_path / "venv", released, "nixfleet-agent==0.1.0")
+    agent.process.argv = [str(binaries / "nixfleet-agent"), "run"]
+    agent.start()
+    here.online("web1")
+    run_here = here.client.run("web1", "switch")
+    assert here.ended(run_here.id).result == "ok", here.logs()
+    assert b"switched by the release" in here.server_log(run_here.id)
+
+
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Lab]:
     with lab(tmp_path) as made:
