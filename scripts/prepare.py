@@ -19,7 +19,11 @@ PROGRAMS = {
     "openssl": "openssl",
 }
 """Program on PATH → Debian package."""
-FONTS = Path("/usr/share/fonts/truetype/dejavu"), "fonts-dejavu-core"
+FILES = {
+    "usr/share/fonts/truetype/dejavu": "fonts-dejavu-core",  # Chromium brings no font
+    "usr/lib/*/libatomic.so.1": "libatomic1",  # Playwright's driver needs it and doesn't bring it
+}
+"""File of the system (a glob below /) → Debian package."""
 
 
 def missing() -> dict[str, str]:
@@ -29,13 +33,17 @@ def missing() -> dict[str, str]:
 
 def main() -> int:
     absent = missing()
-    packages = list(absent.values())
-    if "chromium" in absent and not FONTS[0].exists():
-        packages.append(FONTS[1])
+    packages = [
+        *absent.values(),
+        *(package for glob, package in FILES.items() if not any(Path("/").glob(glob))),
+    ]
     if not packages:
         return 0
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print(f"scripts.prepare: not on PATH, their tests are skipped: {', '.join(absent)}", file=sys.stderr)
+        if absent:
+            print(
+                f"scripts.prepare: not on PATH, their tests are skipped: {', '.join(absent)}", file=sys.stderr
+            )
         return 0
     print(f"scripts.prepare: installing {' '.join(packages)}", file=sys.stderr)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
