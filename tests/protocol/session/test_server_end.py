@@ -24,9 +24,11 @@ from nixfleet_protocol.messages import (
     Registered,
 )
 from nixfleet_protocol.session.server_end import MAY_RECEIVE, MAY_SEND, ServerEnd
+from nixfleet_protocol.versions import PROTOCOL
 from tests.protocol.strategies import JSON
 
 RUN = "a" * 32
+OURS = str(PROTOCOL)
 REGISTERED = Registered(host_id="web1", protocol="1.0", server_version="0.1.0", at=1)
 
 
@@ -83,7 +85,7 @@ def test_what_may_be_sent_when(state: str) -> None:
 
 @pytest.mark.parametrize(
     ("protocol", "agreed", "compatible"),
-    [("1.0", "1.0", True), ("1.7", "1.0", True), ("2.0", "1.0", False), ("0.9", "1.0", False)],
+    [("1.0", "1.0", True), ("1.7", OURS, True), ("2.0", OURS, False), ("0.9", OURS, False)],
 )
 def test_versions(protocol: str, agreed: str, compatible: bool) -> None:
     end = ServerEnd()

@@ -41,6 +41,18 @@ NAMES_MAX = 64
 """Capabilities, commands, and similar short lists."""
 FAILURES_MAX = 64
 """Failed tests detailed in one report; the rest is only counted."""
+STEPS_MAX = 32
+"""Steps of one command."""
+BUILD_FAILURES_MAX = 16
+"""Failed derivations detailed in one result, with the end of their logs: 16 × 4 KiB."""
+CHANGES_MAX = 16 * KIB
+"""Characters of a closure difference in a result (the log has the whole)."""
+GENERATIONS_MAX = 100
+"""Generations a host lists: the newest, which are what one returns to."""
+BULK_MAX = 500
+"""Hosts in one bulk dispatch."""
+POINTS_MAX = 3000
+"""Points of one metrics history: 24 hours at 30 seconds is 2,880."""
 SUBSCRIPTIONS_MAX = 32
 """Runs one browser connection may follow at once."""
 ADOPTED_MAX = 32
@@ -56,6 +68,8 @@ HOSTNAME_MAX = 63
 WORD_MAX = 64
 """Versions, platform names, commands, phases."""
 PATH_MAX = 1024
+NOTES_MAX = 4 * KIB
+"""The operator's notes on a host."""
 TEXT_MAX = 1024
 """One-line messages meant for a person."""
 FAILURE_OUTPUT_MAX = 4 * KIB

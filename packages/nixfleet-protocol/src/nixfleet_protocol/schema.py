@@ -6,12 +6,17 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import TypeAdapter
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.messages import DIRECTIONS, api, browser
+from nixfleet_protocol.messages import DIRECTIONS, access, api, browser, fleet
 from nixfleet_protocol.messages.parts import RunView
 from nixfleet_protocol.versions import PROTOCOL
 
 API_BODIES: tuple[type, ...] = (
-    *(value for value in vars(api).values() if isinstance(value, type) and value.__module__ == api.__name__),
+    *(
+        value
+        for module in (api, fleet, access)
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ),
     browser.HostView,
     RunView,
 )

@@ -30,10 +30,12 @@ class CommandRule(NamedTuple):
 
 COMMANDS: dict[str, CommandRule] = {
     "pull": CommandRule("Update the repository to the newest commit of its branch", options=("ref",)),
-    "switch": CommandRule("Build and activate the configuration of the checked-out commit"),
-    "pull-switch": CommandRule("Pull, then switch; stops if the pull fails", options=("ref",)),
+    "switch": CommandRule(
+        "Build and activate the configuration of the checked-out commit", options=("force",)
+    ),
+    "pull-switch": CommandRule("Pull, then switch; stops if the pull fails", options=("ref", "force")),
     "test": CommandRule("Run the host's tests, hosts/HOST/tests/T*.sh"),
-    "stop": CommandRule("End the command that runs", always=True, options=("target",)),
+    "stop": CommandRule("End the command that runs", always=True, options=("target", "force")),
     "restart": CommandRule("Restart the agent", always=True),
     "update": CommandRule("Bring the agent to its newest version"),
     "rollback": CommandRule("Return to an earlier generation", options=("generation",)),

@@ -13,13 +13,13 @@ class Version(NamedTuple):
         return f"{self.major}.{self.minor}"
 
 
-PROTOCOL = Version(1, 0)
+PROTOCOL = Version(1, 1)
 """What this package speaks."""
 
 SUPPORTED_MAJORS = (1,)
 """The current major and, once there is one, the previous. A server understands all of them."""
 
-CAPABILITIES = ("batch", "options.ref", "options.timeout")
+CAPABILITIES = ("batch", "options.ref", "options.timeout", "options.force")
 """What this package can do beyond the bare protocol; peers use the intersection, never exact versions."""
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.markers import Items, OneOf
+from nixfleet_protocol.messages.facts import Facts, Metrics
 from nixfleet_protocol.messages.fields import (
     AgentStatus,
     Bool,
@@ -26,11 +27,10 @@ from nixfleet_protocol.messages.fields import (
     Word,
 )
 from nixfleet_protocol.messages.parts import (
-    Facts,
     HeldRun,
     KnownRun,
-    Metrics,
     Options,
+    Outcome,
     ProgressState,
     TestReport,
 )
@@ -105,6 +105,7 @@ class Status:
     generation: Annotated[Word | None, "generation afterwards"] = None
     commit: Annotated[Commit | None, "the repository's commit afterwards"] = None
     tests: Annotated[TestReport | None, "for `test`"] = None
+    outcome: Annotated[Outcome | None, "steps, failed units, failed builds, closure difference"] = None
 
 
 @message("pong", AGENT_TO_SERVER)

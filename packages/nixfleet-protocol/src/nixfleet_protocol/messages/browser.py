@@ -5,14 +5,18 @@ from typing import Annotated
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.markers import Items, OneOf
+from nixfleet_protocol.messages.facts import Facts, Metrics
 from nixfleet_protocol.messages.fields import (
     Bool,
     Command,
+    Count,
     Criticality,
     HostId,
     Interval,
     Line,
     Millis,
+    Notes,
+    Percent,
     Pid,
     Platform,
     Presence,
@@ -23,7 +27,7 @@ from nixfleet_protocol.messages.fields import (
     Stream,
     Word,
 )
-from nixfleet_protocol.messages.parts import Facts, Metrics, ProgressState, RunView
+from nixfleet_protocol.messages.parts import ProgressState, RunView
 from nixfleet_protocol.messages.registry import BROWSER_TO_SERVER, SERVER_TO_BROWSER, message
 
 
@@ -48,6 +52,16 @@ class HostView:
     command_pid: Annotated[Pid | None, "process id of the runner on the host"] = None
     run_id: Annotated[RunId | None, "the run under way"] = None
     last_run: Annotated[RunView | None, "the newest run: the one under way, else the last that ended"] = None
+    queued: Annotated[Count, "runs that wait for it to connect"] = 0
+    notes: Annotated[Notes, "the operator's own words about it"] = ""
+    created_at: Annotated[Millis | None, "when it was added"] = None
+    availability: Annotated[Percent | None, "share of the last 30 days it was there, while it was known"] = (
+        None
+    )
+    flapping: Annotated[Bool, "two agents take turns with its token"] = False
+    token_overlap_until: Annotated[
+        Millis | None, "until then its token before the last rotation works too"
+    ] = None
 
 
 @message("snapshot", SERVER_TO_BROWSER)

@@ -15,6 +15,7 @@ Command = Annotated[str, Text(32, min=1, pattern="[a-z]([a-z-]{0,30}[a-z])?"), "
 ProtocolVersion = Annotated[str, Text(9, pattern="[0-9]{1,4}[.][0-9]{1,4}"), "protocol version, MAJOR.MINOR"]
 Word = Annotated[str, Text(limits.WORD_MAX)]
 Sentence = Annotated[str, Text(limits.TEXT_MAX)]
+Notes = Annotated[str, Text(limits.NOTES_MAX)]
 Path = Annotated[str, Text(limits.PATH_MAX)]
 Line = Annotated[
     str, Text(limits.LINE_MAX), "the output as text, see Encoding of bytes; never holds a line feed"
@@ -53,6 +54,11 @@ Presence = Annotated[
 ]
 Criticality = Annotated[
     str, OneOf("high", "medium", "low", other="medium"), "how much it matters, for the order of the list"
+]
+RebootNeed = Annotated[
+    str,
+    OneOf("required", "advised", "no", "unknown", other="unknown"),
+    '`unknown`: not everything could be compared, which is never "no"',
 ]
 RunState = Annotated[str, OneOf("queued", "sent", "running", "ended"), "see States of a run"]
 Result = Annotated[

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.markers import Items, Number, Text, Whole
+from nixfleet_protocol.markers import Items, OneOf, Text, Whole
 from nixfleet_protocol.messages.fields import (
     Bool,
     Command,
@@ -14,7 +14,7 @@ from nixfleet_protocol.messages.fields import (
     HostId,
     Millis,
     Path,
-    Percent,
+    RebootNeed,
     Ref,
     Result,
     RunId,
@@ -27,34 +27,6 @@ from nixfleet_protocol.messages.fields import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a host is and runs. A missing fact is null, never a guess."""
-
-    os: Annotated[Word | None, "operating system, as `NixOS` or `macOS` or a distribution's name"] = None
-    os_version: Annotated[Word | None, "its version"] = None
-    nixpkgs_version: Annotated[Word | None, "nixpkgs version or revision the system was built from"] = None
-    generation: Annotated[Word | None, "the deployed system: profile generation number, or a short id"] = None
-    store_path: Annotated[Path | None, "the current system's store path"] = None
-    commit: Annotated[Commit | None, "commit checked out in the agent's repository"] = None
-    branch: Annotated[Ref | None, "branch the repository follows"] = None
-    repo_error: Annotated[Sentence | None, "why the repository can't be used, if so"] = None
-    boot_id: Annotated[Word | None, "changes with each boot"] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """Load of the host, from StaSysMo files or measured by the agent."""
-
-    cpu: Annotated[Percent | None, "busy share of all cores since the last heartbeat, percent"] = None
-    ram: Annotated[Percent | None, "memory in use, percent"] = None
-    swap: Annotated[Percent | None, "swap in use, percent"] = None
-    load: Annotated[Annotated[float, Number(0, 1e6)] | None, "1-minute load average"] = None
-    cores: Annotated[Annotated[int, Whole(1, 65536)] | None, "logical processors, to judge the load by"] = (
-        None
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Options of a command; which command takes which is in the commands table."""
 
@@ -63,6 +35,10 @@ class Options:
     target: Annotated[RunId | None, "for `stop`: the run to stop; without it whatever runs"] = None
     timeout: Annotated[Seconds | None, "seconds after which the run is ended as `timed_out`"] = None
     queue: Annotated[Bool, "keep the run until the host connects, instead of refusing it"] = False
+    expires: Annotated[Seconds | None, "seconds a queued run waits for its host; then it is `expired`"] = None
+    force: Annotated[
+        Bool, "switch: also to a system that was rolled back before; stop: also an activation"
+    ] = False
     reason: Annotated[Sentence | None, "why, for the record"] = None
 
 
@@ -105,6 +81,25 @@ class TestReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NixProgress:
+    """How far Nix is, as its own progress bar counts. Totals grow while it plans."""
+
+    planning: Annotated[Bool, "totals are still a guess: show no percentage"] = True
+    built: Annotated[Count, "derivations built"] = 0
+    to_build: Annotated[Count, "derivations to build in all"] = 0
+    building: Annotated[Count, "derivations being built now"] = 0
+    failed: Annotated[Count, "derivations that failed"] = 0
+    copied: Annotated[Count, "store paths copied"] = 0
+    to_copy: Annotated[Count, "store paths to copy in all"] = 0
+    unpacked: Annotated[Count, "bytes added to the store"] = 0
+    to_unpack: Annotated[Count, "bytes to add in all"] = 0
+    downloaded: Annotated[Count, "bytes received over the network"] = 0
+    to_download: Annotated[Count, "bytes to receive in all"] = 0
+    current: Annotated[str, Text(256), "name of what it builds now, else of what it copies"] = ""
+    build_phase: Annotated[str, Text(256), "phase of `current`, as `buildPhase`"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressState:
     """How far a run is. Latest wins; it is not kept when a connection breaks."""
 
@@ -114,6 +109,48 @@ class ProgressState:
     passed: Annotated[Count | None, "tests passed so far"] = None
     failed: Annotated[Count | None, "tests failed so far"] = None
     label: Annotated[Sentence, "the current step in words, as `3/10 T03-dns.sh`"] = ""
+    nix: Annotated[NixProgress | None, "what Nix builds and copies, while it does"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a command that has several, in the order they began."""
+
+    name: Annotated[Word, "`pull`, `build`, `activate`, `confirm`, `profile`, `boot`, `rollback`, …"]
+    outcome: Annotated[
+        str,
+        OneOf("ok", "degraded", "failed", "skipped", "stopped", other="failed"),
+        "`skipped`: not needed, `message` says why",
+    ]
+    message: Annotated[Sentence, "the outcome in one line"] = ""
+    seconds: Annotated[Seconds, "how long it took"] = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFailure:
+    """A derivation that did not build: its own failure, not that of something it needs."""
+
+    name: Annotated[str, Text(256)]
+    derivation: Annotated[Path, "store path, for `nix log`"] = ""
+    reason: Annotated[Sentence, "what Nix says went wrong"] = ""
+    log: Annotated[str, Text(limits.FAILURE_OUTPUT_MAX), "the last lines its builder printed"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command left behind beyond its result; every part is empty where it doesn't apply."""
+
+    steps: Annotated[tuple[Step, ...], Items(limits.STEPS_MAX)] = ()
+    failed_units: Annotated[
+        tuple[Annotated[str, Text(256)], ...], Items(limits.FAILURES_MAX), "units that failed to start"
+    ] = ()
+    failures: Annotated[tuple[BuildFailure, ...], Items(limits.BUILD_FAILURES_MAX), "what did not build"] = ()
+    changes: Annotated[str, Text(limits.CHANGES_MAX), "closure difference, one package a line"] = ""
+    units: Annotated[str, Text(limits.CHANGES_MAX), "units that would change, as dry activation tells"] = ""
+    store_path: Annotated[Path | None, "the system that was built"] = None
+    previous: Annotated[Path | None, "the system that ran before"] = None
+    reboot: Annotated[RebootNeed | None, "whether a reboot is needed afterwards"] = None
+    reboot_reasons: Annotated[tuple[Word, ...], Items(limits.NAMES_MAX)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,4 +173,11 @@ class RunView:
     generation: Annotated[Word | None, "the host's generation afterwards"] = None
     commit: Annotated[Commit | None, "the repository's commit afterwards"] = None
     tests: Annotated[TestReport | None, "for `test`"] = None
+    outcome: Annotated[Outcome | None, "steps, failed units, failed builds, closure difference"] = None
+    bulk_id: Annotated[RunId | None, "the bulk dispatch it belongs to"] = None
+    expires_at: Annotated[Millis | None, "when it is given up, while it is queued"] = None
+    warn_at: Annotated[
+        Millis | None, "when it counts as slow; null once the operator chose to ignore that"
+    ] = None
+    timeout_at: Annotated[Millis | None, "when it is ended as `timed_out`; null: never"] = None
     progress: Annotated[ProgressState | None, "the newest, while it runs"] = None
