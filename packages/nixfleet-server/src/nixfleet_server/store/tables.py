@@ -16,6 +16,13 @@ class Host(SQLModel, table=True):
     name: str = Field(unique=True, max_length=63)
     criticality: str = "medium"
     token_hash: str = Field(unique=True, description="sha256 of the agent's token, hexadecimal")
+    old_token_hash: str | None = Field(
+        default=None, index=True, description="of the token before the last rotation"
+    )
+    old_token_until: int | None = Field(
+        default=None, sa_type=BigInteger, description="until then the old token works too"
+    )
+    notes: str = ""
     created_at: int = Field(sa_type=BigInteger)
     last_seen_at: int | None = Field(default=None, sa_type=BigInteger)
     interval: float = 30.0
@@ -54,13 +61,16 @@ class Run(SQLModel, table=True):
 
 
 class Session(SQLModel, table=True):
-    """A login. The id itself is only in the cookie."""
+    """A login. The id itself is only in the cookie; `store.keys.public_id` of its hash is what the operator sees."""
 
     __tablename__ = "session"
 
     id_hash: str = Field(primary_key=True)
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(index=True, sa_type=BigInteger)
+    last_seen_at: int | None = Field(default=None, sa_type=BigInteger)
+    address: str = Field(default="", description="where it was last used from")
+    client: str = Field(default="", description="the browser's own words, User-Agent")
 
 
 class ApiToken(SQLModel, table=True):
@@ -73,3 +83,53 @@ class ApiToken(SQLModel, table=True):
     scope: str
     token_hash: str = Field(unique=True)
     created_at: int = Field(sa_type=BigInteger)
+    expires_at: int | None = Field(default=None, sa_type=BigInteger)
+    last_used_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class EnrollToken(SQLModel, table=True):
+    """Lets one agent in, once."""
+
+    __tablename__ = "enroll_token"
+
+    token_hash: str = Field(primary_key=True)
+    host: str | None = Field(default=None, description="the only name it may take")
+    created_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger)
+    used_by: str | None = Field(default=None, description="the host that came of it")
+
+
+class Audit(SQLModel, table=True):
+    """Something that somebody did, or tried to. Only ever added to; `id` is the order."""
+
+    __tablename__ = "audit"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int = Field(index=True, sa_type=BigInteger)
+    who: str = ""
+    address: str = ""
+    action: str
+    subject: str = ""
+    outcome: str = "ok"
+    detail: str = ""
+    run_id: str | None = None
+
+
+class Setting(SQLModel, table=True):
+    """What the server keeps about itself: the names are constants of `store.login`."""
+
+    __tablename__ = "setting"
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class Idempotency(SQLModel, table=True):
+    """A dispatch that may be sent again: the same key gets the same run, not a second one."""
+
+    __tablename__ = "idempotency"
+
+    key_hash: str = Field(primary_key=True, description="sha256 over who asked and their key")
+    body_hash: str = Field(description="sha256 of method, path and body")
+    result_id: str = Field(description="the run or bulk dispatch that came of it")
+    created_at: int = Field(index=True, sa_type=BigInteger)
