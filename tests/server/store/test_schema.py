@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 
 from nixfleet_server.errors import ConfigError
 from nixfleet_server.migrations import HEAD
-from nixfleet_server.store import schema
+from nixfleet_server.store import runs, schema
 from nixfleet_server.store.database import Database, open_database
 
 
@@ -67,3 +67,24 @@ def test_the_database_is_set_up_to_keep_what_it_was_given(tmp_path: Path) -> Non
 
     assert database.read_now(pragmas) == ["wal", 2, 1]
     database.close()
+
+
+def test_a_database_of_each_released_version_migrates_and_keeps_its_runs(tmp_path: Path) -> None:
+    """0.1.0 is schema 0001."""
+    database = open_database(f"sqlite:///{tmp_path}/a.db")
+    config = schema.alembic_config()
+    with database.engine.execution_options(write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO run (run_id, host, command, options, state, result, message, started_by,"
+                " created_at, lines) VALUES (:id, 'web1', 'switch', '{}', 'ended', 'ok', 'done', 'admin', 5, 3)"
+            ),
+            {"id": "0" * 32},
+        )
+    assert schema.migrate(database) is True
+    run = database.read_now(lambda session: runs.get(session, "0" * 32))
+    database.close()
+    assert run is not None
+    assert (run.result, run.lines, run.outcome, run.timeout_at) == ("ok", 3, None, None)

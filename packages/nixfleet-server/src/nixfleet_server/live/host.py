@@ -71,7 +71,11 @@ class LiveHost:
 
 
 def _brief(run: RunView | None) -> RunView | None:
-    """A run as its host shows it: details of failed tests come with the run itself, not with every heartbeat."""
-    if run is None or run.tests is None or not run.tests.failures:
-        return run
-    return replace(run, tests=replace(run.tests, failures=()))
+    """A run as its host shows it: long details come with the run itself, not with every heartbeat."""
+    if run is None:
+        return None
+    if run.tests is not None and run.tests.failures:
+        run = replace(run, tests=replace(run.tests, failures=()))
+    if run.outcome is not None:
+        run = replace(run, outcome=replace(run.outcome, failures=(), changes="", units=""))
+    return run

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sqlmodel import Session, col, select
 
 from nixfleet_protocol.encode import to_dict
-from nixfleet_protocol.messages import Options, RunView, Status, TestReport
+from nixfleet_protocol.messages import Options, Outcome, RunView, Status, TestReport
 from nixfleet_protocol.states import next_state
 from nixfleet_protocol.validate import read_json
 from nixfleet_server.store.tables import Run
@@ -31,6 +31,11 @@ def view(row: Run) -> RunView:
         generation=row.generation,
         commit=row.commit_id,
         tests=read_json(TestReport, row.tests) if row.tests else None,
+        outcome=read_json(Outcome, row.outcome) if row.outcome else None,
+        bulk_id=row.bulk_id,
+        expires_at=row.expires_at,
+        warn_at=row.warn_at,
+        timeout_at=row.timeout_at,
     )
 
 
@@ -46,6 +51,11 @@ def add(session: Session, run: RunView) -> None:
             started_by=run.started_by,
             created_at=run.created_at,
             started_at=run.started_at,
+            message=run.message,
+            bulk_id=run.bulk_id,
+            expires_at=run.expires_at,
+            warn_at=run.warn_at,
+            timeout_at=run.timeout_at,
         )
     )
 
@@ -108,6 +118,7 @@ def end(session: Session, run_id: str, status: Status, lines: int, now: int) -> 
         row.result, row.exit_code, row.message = status.status, status.exit_code, status.message
         row.generation, row.commit_id = status.generation, status.commit
         row.tests = json.dumps(to_dict(status.tests)) if status.tests else None
+        row.outcome = json.dumps(to_dict(status.outcome)) if status.outcome else None
         row.lines, row.ended_at = lines, now
         session.add(row)
     return view(row)

@@ -3,7 +3,9 @@
 Times are milliseconds since the epoch. What is only ever read whole (facts, options, reports) is kept as JSON text.
 """
 
-from sqlalchemy import BigInteger
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, text
 from sqlmodel import Field, SQLModel
 
 
@@ -51,13 +53,27 @@ class Run(SQLModel, table=True):
     started_by: str = ""
     created_at: int = Field(sa_type=BigInteger)
     started_at: int | None = Field(default=None, sa_type=BigInteger)
-    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    ended_at: int | None = Field(default=None, index=True, sa_type=BigInteger)
     lines: int = Field(
         default=0, sa_type=BigInteger, description="records in the log; written when the run ends"
     )
     generation: str | None = None
     commit_id: str | None = None
     tests: str | None = None
+    outcome: str | None = None
+    bulk_id: str | None = Field(default=None, index=True)
+    expires_at: int | None = Field(default=None, sa_type=BigInteger)
+    warn_at: int | None = Field(default=None, sa_type=BigInteger)
+    timeout_at: int | None = Field(default=None, sa_type=BigInteger)
+    timed_out: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": text("0")},
+        description="its time was over and it was told to stop: however it ends then",
+    )
+    log_bytes: int | None = Field(
+        default=None, sa_type=BigInteger, description="of the log on the disk, once the run has ended"
+    )
+    log_removed_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Session(SQLModel, table=True):
@@ -133,3 +149,74 @@ class Idempotency(SQLModel, table=True):
     body_hash: str = Field(description="sha256 of method, path and body")
     result_id: str = Field(description="the run or bulk dispatch that came of it")
     created_at: int = Field(index=True, sa_type=BigInteger)
+
+
+class Bulk(SQLModel, table=True):
+    """One command for many hosts. `state`: `running`, or `ended` when nothing more will begin or end."""
+
+    __tablename__ = "bulk"
+
+    id: int | None = Field(default=None, primary_key=True)
+    bulk_id: str = Field(unique=True, max_length=32)
+    command: str
+    options: str = "{}"
+    concurrency: int = 0
+    stop_on_failure: bool = False
+    started_by: str = ""
+    created_at: int = Field(sa_type=BigInteger)
+    state: str = "running"
+
+
+class BulkItem(SQLModel, table=True):
+    """One host of a bulk dispatch: it waits while it has neither a run nor a problem."""
+
+    __tablename__ = "bulk_item"
+
+    bulk_id: str = Field(primary_key=True, max_length=32)
+    position: int = Field(primary_key=True)
+    host: str
+    run_id: str | None = None
+    problem: str = ""
+    detail: str = ""
+
+
+class Metric(SQLModel, table=True):
+    """One point of a host's load; a day's worth is kept."""
+
+    __tablename__ = "metric"
+    __table_args__: ClassVar[dict[str, Any]] = {"sqlite_with_rowid": False}
+
+    host: str = Field(primary_key=True)
+    at: int = Field(primary_key=True, sa_type=BigInteger)
+    cpu: float | None = None
+    ram: float | None = None
+    swap: float | None = None
+    load: float | None = None
+
+
+class PresenceDay(SQLModel, table=True):
+    """How long a host was there on one day, of the time that the server can tell. Two numbers, however it flaps."""
+
+    __tablename__ = "presence_day"
+
+    host: str = Field(primary_key=True)
+    day: int = Field(primary_key=True, description="days since the epoch, UTC")
+    there: float = Field(default=0.0, description="seconds")
+    known: float = Field(default=0.0, description="seconds")
+
+
+class Webhook(SQLModel, table=True):
+    """An event for the webhook, kept from the transaction that made it true until it is delivered, and a while longer.
+
+    `key` names the event itself, so that it is told once however often it is noticed.
+    """
+
+    __tablename__ = "webhook"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)
+    body: str
+    created_at: int = Field(sa_type=BigInteger)
+    next_at: int = Field(sa_type=BigInteger)
+    attempts: int = 0
+    sent_at: int | None = Field(default=None, sa_type=BigInteger)
