@@ -40,12 +40,13 @@ def test_the_outcome_is_shown_at_once_and_after_a_restart(tmp_path: Path) -> Non
         ):
             agent.register()
             run_id = end_with_outcome(api, agent)
-            update = browser.expect(RunUpdate, lambda run: run.run_id == run_id and run.state == "ended")
-            assert update.outcome == OUTCOME
             host = browser.expect(HostUpdate, lambda host: host.last_run and host.last_run.state == "ended")
-            assert host.last_run and host.last_run.outcome
+            assert host.last_run
+            assert host.last_run.outcome
             assert host.last_run.outcome.failed_units == ("nginx.service",)
             assert host.last_run.outcome.changes == "", "long texts come with the run, not with the host"
+            update = browser.expect(RunUpdate, lambda run: run.run_id == run_id and run.state == "ended")
+            assert update.outcome == OUTCOME
             before = api.get(f"/api/v1/runs/{run_id}").json()
     with serving(tmp_path / "data") as server, server.client(script) as api:
         after = api.get(f"/api/v1/runs/{run_id}").json()
