@@ -17,6 +17,7 @@ PROGRAMS = {
     "node": "nodejs",
     "chromium": "chromium",
     "openssl": "openssl",
+    "systemd-analyze": "systemd",
 }
 """Program on PATH → Debian package."""
 FILES = {

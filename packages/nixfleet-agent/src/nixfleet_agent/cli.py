@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from nixfleet_agent.__about__ import __version__
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from nixfleet_agent.config import Config
 
 
@@ -38,6 +40,15 @@ def _parse(words: list[str]) -> int:
     commands.add_parser("run", help="connect and serve until told to stop (what the supervisor starts)")
     status = commands.add_parser("status", help="what the agent on this host is doing")
     status.add_argument("--json", action="store_true", help="print it as JSON")
+    units = commands.add_parser(
+        "units", help="print what a supervisor must know of the agent: units or launchd jobs"
+    )
+    units.add_argument("--mode", choices=("system", "user"), default="system")
+    default = "launchd" if sys.platform == "darwin" else "systemd"
+    units.add_argument("--supervisor", choices=("systemd", "launchd"), default=default)
+    units.add_argument("--program", help="path of nixfleet-agent; by default this one's")
+    units.add_argument("--environment-file", help="file of NIXFLEET_* variables, one NAME=value a line")
+    units.add_argument("--json", action="store_true", help="print path and content as JSON")
     # Started by the agent itself; no `help`, so they are not listed.
     commands.add_parser("run-command")
     commands.add_parser("facts")
@@ -48,6 +59,7 @@ def _parse(words: list[str]) -> int:
     actions: dict[str, Callable[[], int]] = {
         "run": _run,
         "status": lambda: _status(given.json),
+        "units": lambda: _units(given),
         "run-command": _run_command,
         "facts": _facts,
         "settle": lambda: _settle(given.run_id, given.have),
@@ -76,6 +88,32 @@ def _status(as_json: bool) -> int:
     except ConfigError as error:
         return _complain(error)
     return status.show(config.state_dir, as_json)
+
+
+def _units(given: "Namespace") -> int:
+    import json
+    import os
+
+    from nixfleet_agent.launch import program
+    from nixfleet_agent.units import Installation, files
+
+    try:
+        installation = Installation(
+            program=given.program or program()[0],
+            mode=given.mode,
+            supervisor=given.supervisor,
+            environment_file=given.environment_file,
+            home=os.path.expanduser("~"),
+        )
+    except ValueError as error:
+        return _complain(error)
+    made = files(installation)
+    if given.json:
+        sys.stdout.write(json.dumps(made, indent=2) + "\n")
+        return 0
+    for path, text in made.items():
+        sys.stdout.write(f"# {path}\n{text}\n")
+    return 0
 
 
 def _run_command() -> int:

@@ -89,7 +89,7 @@ class Spawn:
         return ended
 
     def _start(self, words: list[str], request_fd: int | None) -> int:
-        argv = [*_program(), *words]
+        argv = [*program(), *words]
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with contextlib.suppress(OSError):
             if os.path.getsize(self._log) > RUNNER_LOG_MAX:
@@ -120,7 +120,7 @@ class Spawn:
         return pid
 
 
-def _program() -> list[str]:
+def program() -> list[str]:
     """How to start this very program again: its script if it was started by one (Nix wraps those), else the module."""
     script = os.path.abspath(sys.argv[0])
     if os.path.basename(script).endswith("nixfleet-agent") and os.access(script, os.X_OK):
