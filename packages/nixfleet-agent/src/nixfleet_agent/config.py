@@ -17,6 +17,10 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}")
 _URL = re.compile(r"(https?|wss?)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+)(?::(\d{1,5}))?(/[^\s?#]*)?")
 _SIZE = re.compile(r"(\d{1,15}) ?(?:([kmg])(?:ib|b)?|b)?", re.IGNORECASE)
+_PROBE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")
+_UNITS_LIST = re.compile(r"unit:[A-Za-z0-9@_.:\\-]+(,[A-Za-z0-9@_.:\\-]+)*")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+PROBES_MAX = 8
 _UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 
 
@@ -53,6 +57,14 @@ class Config:
     repo_dir: str | None
     ssh_key: str | None
     state_dir: str
+    """Of whoever runs commands: clone, journals, locks. Root's with a runner socket, and the resident only reads it."""
+    resident_dir: str
+    """The resident's own: what it has delivered, its status, its doorbell. The state directory itself without a socket."""
+    runner_socket: str | None
+    resident_user: str | None
+    confirm_timeout: float
+    probes: tuple[str, ...]
+    health_check: str | None
     metrics: str
     log_max: int
     log_level: str
@@ -94,6 +106,7 @@ def load(env: Mapping[str, str] = os.environ, *, connects: bool = True) -> Confi
         text = env.get(variable.name, "").strip()
         values[field] = variable.read(text, variable.name) if text else variable.default(env)
     plain = values.pop("allow_plain_http")
+    values["resident_dir"] = values["resident_dir"] or values["state_dir"]
     if connects:
         _check_connection(values, allow_plain=plain)
     _check_repository(values["repo_url"], allow_plain=plain)
@@ -176,6 +189,41 @@ def _interval(text: str, name: str) -> float:
     if not limits.INTERVAL_MIN <= value <= limits.INTERVAL_MAX:
         raise _bad(name, text, allowed)
     return value
+
+
+def _confirm(text: str, name: str) -> float:
+    allowed = "0, or seconds from 5 to 3600"
+    try:
+        value = float(text)
+    except ValueError:
+        raise _bad(name, text, allowed) from None
+    if value != 0 and not 5 <= value <= 3600:
+        raise _bad(name, text, allowed)
+    return value
+
+
+def _probes(text: str, name: str) -> tuple[str, ...]:
+    places = tuple(place for place in re.split(r"[,\s]+", text) if place)
+    for place in places:
+        if not _PROBE.fullmatch(place) and not (_URL.fullmatch(place) and place.startswith("http")):
+            raise _bad(name, place, "HOST:PORT or http(s)://HOST…, several separated by commas")
+    if len(places) > PROBES_MAX:
+        raise _bad(name, text, f"at most {PROBES_MAX} places")
+    return places
+
+
+def _health(text: str, name: str) -> str:
+    if text.startswith("unit:") and not _UNITS_LIST.fullmatch(text):
+        raise _bad(name, text, "unit:NAME.service, several separated by commas")
+    if not text.isprintable():
+        raise _bad(name, text, "one line: a URL, unit:NAME,… or a command")
+    return text
+
+
+def _user(text: str, name: str) -> str:
+    if not _USER.fullmatch(text):
+        raise _bad(name, text, "a user's name")
+    return text
 
 
 def _size(text: str, name: str) -> int:
@@ -266,6 +314,30 @@ VARIABLES: dict[str, Variable] = {
     "repo_dir": Variable("NIXFLEET_REPO_DIR", _absolute, _fixed(None), "existing checkout instead"),
     "ssh_key": Variable("NIXFLEET_SSH_KEY", _absolute, _fixed(None), "private key for git over ssh"),
     "state_dir": Variable("NIXFLEET_STATE_DIR", _absolute, _state_dir, "journals, clone, locks"),
+    "resident_dir": Variable(
+        "NIXFLEET_RESIDENT_DIR", _absolute, _fixed(None), "the resident's own state, where root runs commands"
+    ),
+    "runner_socket": Variable(
+        "NIXFLEET_RUNNER_SOCKET",
+        _absolute,
+        _fixed(None),
+        "socket of the root runner; default: runs commands itself",
+    ),
+    "resident_user": Variable(
+        "NIXFLEET_RESIDENT_USER", _user, _fixed(None), "user whose requests the root runner takes"
+    ),
+    "confirm_timeout": Variable(
+        "NIXFLEET_CONFIRM_TIMEOUT",
+        _confirm,
+        _fixed(90.0),
+        "seconds a switch has to be confirmed; 0: no rollback",
+    ),
+    "probes": Variable(
+        "NIXFLEET_PROBES", _probes, _fixed(()), "other places to look for: HOST:PORT or URL, comma-separated"
+    ),
+    "health_check": Variable(
+        "NIXFLEET_HEALTH_CHECK", _health, _fixed(None), "URL, unit:NAME,… or a command: asked after a switch"
+    ),
     "metrics": Variable(
         "NIXFLEET_METRICS", _word("auto", "stasysmo", "off"), _fixed("auto"), "auto, stasysmo or off"
     ),
