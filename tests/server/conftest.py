@@ -34,3 +34,15 @@ def agent(server: ServerThread, web1: str) -> Iterator[FakeAgent]:
     with FakeAgent(server, web1) as connected:
         connected.register()
         yield connected
+
+
+@pytest.fixture(autouse=True)
+def documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No route answers with what its rule does not tell, whatever a test does to it."""
+    found: list[str] = []
+    monkeypatch.setattr(
+        "nixfleet_server.api.guarded.undocumented",
+        lambda rule, what: found.append(f"{rule.method} {rule.path}: {what}"),
+    )
+    yield
+    assert found == []

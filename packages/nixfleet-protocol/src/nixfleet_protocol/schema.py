@@ -27,13 +27,8 @@ def schema() -> dict[str, Any]:
     """The document. `$defs` holds every message, part and API body by its class's name, and for each direction one
     definition, as `AgentToServer`, of what a frame may hold. Bodies of the API are listed under `x-api-bodies`.
     """
-    classes = {cls.__name__: cls for table in DIRECTIONS.values() for cls in table.values()}
-    classes |= {cls.__name__: cls for cls in API_BODIES}
-    inputs: list[Any] = [(name, "validation", TypeAdapter(cls)) for name, cls in classes.items()]
-    _, shared = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
-    definitions: dict[str, Any] = shared["$defs"]
-    for cls in _with_parts(classes.values()):
-        _describe(definitions[cls.__name__], cls)
+    messages = [cls for table in DIRECTIONS.values() for cls in table.values()]
+    found = definitions("#/$defs/{model}", *messages)
     frames = {_frame_name(direction): _frame(table) for direction, table in DIRECTIONS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -42,8 +37,19 @@ def schema() -> dict[str, Any]:
         "are ignored within a major version.",
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in frames],
         "x-api-bodies": [cls.__name__ for cls in API_BODIES],
-        "$defs": frames | dict(sorted(definitions.items())),
+        "$defs": frames | found,
     }
+
+
+def definitions(ref_template: str, *more: type) -> dict[str, Any]:
+    """The schemas of the API's bodies, of `more` classes and of every part inside them, by class name, sorted."""
+    classes = {cls.__name__: cls for cls in (*more, *API_BODIES)}
+    inputs: list[Any] = [(name, "validation", TypeAdapter(cls)) for name, cls in classes.items()]
+    _, shared = TypeAdapter.json_schemas(inputs, ref_template=ref_template)
+    found: dict[str, Any] = shared["$defs"]
+    for cls in _with_parts(classes.values()):
+        _describe(found[cls.__name__], cls)
+    return dict(sorted(found.items()))
 
 
 def field_docs(cls: type) -> dict[str, str]:

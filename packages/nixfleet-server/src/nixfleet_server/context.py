@@ -29,6 +29,9 @@ class Context:
     unready: set[str] = field(default_factory=set)
     """Parts that `/readyz` last found bad."""
     attempts: Attempts = field(default_factory=dict)
+    """Logins lately."""
+    refusals: Attempts = field(default_factory=dict)
+    """Entries of the audit log lately about what was refused."""
     hasher: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="hasher")
     )

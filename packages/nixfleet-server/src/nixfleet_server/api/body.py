@@ -45,10 +45,23 @@ async def _read(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def answer(value: Any, status: int = 200) -> Response:
+class Answer(Response):
+    """An answer that `carries` a message class."""
+
+    media_type = "application/json"
+    carries: type
+
+
+def answer(value: Any, status: int = 200) -> Answer:
     """A message class as the JSON body of an answer, every field included."""
-    body = json.dumps(to_dict(value, full=True), ensure_ascii=False, separators=(",", ":"))
-    return Response(body, status, media_type="application/json")
+    result = Answer(json.dumps(to_dict(value, full=True), ensure_ascii=False, separators=(",", ":")), status)
+    result.carries = type(value)
+    return result
+
+
+def nothing() -> Response:
+    """Done, and there is nothing to say about it."""
+    return Response(status_code=204)
 
 
 def whole(request: Request, name: str, default: int, low: int, high: int) -> int:

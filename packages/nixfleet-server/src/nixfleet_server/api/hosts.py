@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from nixfleet_protocol.messages.api import HostList, RunRequest
 from nixfleet_server.api.body import answer, read_body
+from nixfleet_server.audit import note
 from nixfleet_server.auth.guard import Principal
 from nixfleet_server.context import context
 from nixfleet_server.live.dispatch import dispatch, find_host
@@ -31,4 +32,5 @@ async def start(request: Request, principal: Principal) -> Response:
     body = await read_body(request, RunRequest)
     await hub.refresh()
     run = await dispatch(hub, request.path_params["host_id"], body.command, body.options, principal.name)
+    note(request, detail=body.command, run_id=run.run_id)
     return answer(run, 201)

@@ -1,58 +1,103 @@
 """Every route of the API with what it takes to be let in. What is not in this table does not exist."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
-
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from nixfleet_server.api import health, hosts, log, runs, session
-from nixfleet_server.auth.guard import require
+from nixfleet_protocol import limits
+from nixfleet_protocol.messages import RunView, access, api
+from nixfleet_protocol.messages.browser import HostView
+from nixfleet_server.api import audit, health, hosts, log, openapi, runs, session
+from nixfleet_server.api.guarded import guarded
+from nixfleet_server.api.rules import API, Query, Rule
 
-API = "/api/v1"
+DISPATCH = (
+    "no_such_host",
+    "unknown_command",
+    "not_supported",
+    "shutting_down",
+    "host_offline",
+    "unsupported_command",
+    "host_busy",
+)
+"""What can keep a command from being started."""
+_LIMIT = Query("limit", "at most so many", 1, 1000)
 
-
-class Rule(NamedTuple):
-    """A route. `scope` is the least an API token needs (a session has all); None means public."""
-
-    method: str
-    path: str
-    scope: str | None
-    endpoint: Callable[..., Awaitable[Response]]
-
-
-RULES = (
-    Rule("GET", "/livez", None, health.live),
-    Rule("GET", "/readyz", None, health.ready),
-    Rule("POST", f"{API}/session", None, session.login),
-    Rule("GET", f"{API}/session", "read", session.show),
-    Rule("DELETE", f"{API}/session", "read", session.logout),
-    Rule("GET", f"{API}/hosts", "read", hosts.everyone),
-    Rule("GET", f"{API}/hosts/{{host_id}}", "read", hosts.show),
-    Rule("POST", f"{API}/hosts/{{host_id}}/runs", "operate", hosts.start),
-    Rule("GET", f"{API}/runs", "read", runs.newest),
-    Rule("GET", f"{API}/runs/{{run_id}}", "read", runs.show),
-    Rule("GET", f"{API}/runs/{{run_id}}/log", "read", log.show),
-    Rule("POST", f"{API}/runs/{{run_id}}/stop", "operate", runs.end),
+RULES: tuple[Rule, ...] = (
+    Rule("GET", "/livez", None, health.live, media="application/json"),
+    Rule("GET", "/readyz", None, health.ready, media="application/json", or_status=503),
+    Rule("GET", f"{API}/openapi.json", "read", openapi.show, media="application/json"),
+    # Who gets in
+    Rule(
+        "POST",
+        f"{API}/session",
+        None,
+        session.login,
+        api.SessionView,
+        api.Login,
+        "login",
+        problems=("csrf", "login_failed", "too_many_logins"),
+    ),
+    Rule("GET", f"{API}/session", "read", session.show, api.SessionView),
+    Rule("DELETE", f"{API}/session", "read", session.logout, action="logout", status=204),
+    Rule(
+        "GET",
+        f"{API}/audit",
+        "admin",
+        audit.show,
+        access.AuditPage,
+        query=(_LIMIT, Query("before", "entries older than this one", 0, limits.SEQ_MAX)),
+    ),
+    # Hosts
+    Rule("GET", f"{API}/hosts", "read", hosts.everyone, api.HostList),
+    Rule("GET", f"{API}/hosts/{{host_id}}", "read", hosts.show, HostView, problems=("no_such_host",)),
+    Rule(
+        "POST",
+        f"{API}/hosts/{{host_id}}/runs",
+        "operate",
+        hosts.start,
+        RunView,
+        api.RunRequest,
+        "run.start",
+        201,
+        DISPATCH,
+    ),
+    # Runs
+    Rule(
+        "GET",
+        f"{API}/runs",
+        "read",
+        runs.newest,
+        api.RunList,
+        problems=("no_such_host", "no_such_run"),
+        query=(_LIMIT, Query("host", "only this host's"), Query("before", "runs older than this one")),
+    ),
+    Rule("GET", f"{API}/runs/{{run_id}}", "read", runs.show, RunView, problems=("no_such_run",)),
+    Rule(
+        "GET",
+        f"{API}/runs/{{run_id}}/log",
+        "read",
+        log.show,
+        api.LogPage,
+        problems=("no_such_run",),
+        query=(
+            Query("from", "the first record wanted", 0, limits.SEQ_MAX),
+            Query("limit", "at most so many records", 1, log.LIMIT_MAX),
+            Query("format", "`raw`: the program's own bytes", words=("json", "raw")),
+        ),
+        media="application/octet-stream",
+    ),
+    Rule(
+        "POST",
+        f"{API}/runs/{{run_id}}/stop",
+        "operate",
+        runs.end,
+        RunView,
+        action="run.stop",
+        status=201,
+        problems=("no_such_run", "not_running", "invalid", *DISPATCH),
+    ),
 )
 
 
 def routes() -> list[Route]:
     """The table as Starlette's routes."""
-    return [Route(rule.path, _guarded(rule), methods=[rule.method]) for rule in RULES]
-
-
-def _guarded(rule: Rule) -> Callable[[Request], Awaitable[Response]]:
-    scope = rule.scope
-    if scope is None:
-        return rule.endpoint
-    changes = rule.method not in ("GET", "HEAD")
-
-    async def endpoint(request: Request) -> Response:
-        principal = await require(request, scope, changes=changes)
-        result: Any = await rule.endpoint(request, principal)
-        assert isinstance(result, Response)
-        return result
-
-    return endpoint
+    return [Route(rule.path, guarded(rule), methods=[rule.method]) for rule in RULES]

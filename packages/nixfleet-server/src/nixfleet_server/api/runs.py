@@ -6,6 +6,7 @@ from starlette.responses import Response
 from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.api import RunList
 from nixfleet_server.api.body import answer, whole
+from nixfleet_server.audit import note
 from nixfleet_server.auth.guard import Principal
 from nixfleet_server.context import context
 from nixfleet_server.errors import Declined
@@ -42,6 +43,7 @@ async def show(request: Request, principal: Principal) -> Response:
 async def end(request: Request, principal: Principal) -> Response:
     """POST /runs/{id}/stop."""
     run = await stop(context(request).hub, request.path_params["run_id"], principal.name)
+    note(request, subject=run.host_id, detail=run.command, run_id=request.path_params["run_id"])
     return answer(run, 201)
 
 

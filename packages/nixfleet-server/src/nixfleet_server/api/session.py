@@ -10,7 +10,8 @@ from nixfleet_protocol import limits
 from nixfleet_protocol.messages.api import Login, SessionView
 from nixfleet_server import logging
 from nixfleet_server.api.body import answer, read_body
-from nixfleet_server.auth.guard import Principal, is_secure, same_origin
+from nixfleet_server.audit import client_of, note
+from nixfleet_server.auth.guard import Principal, check_origin, is_secure
 from nixfleet_server.auth.passwords import verify
 from nixfleet_server.auth.sessions import COOKIE, SECURE_COOKIE, SESSION_SECONDS, csrf_token
 from nixfleet_server.context import context
@@ -24,9 +25,9 @@ log = logging.get(__name__)
 async def login(request: Request) -> Response:
     """POST /session."""
     shared = context(request)
-    if "origin" in request.headers and not same_origin(request):
-        raise Declined("csrf", "the request does not come from this server's own page (Origin)")
-    address = request.client.host if request.client else ""
+    if "origin" in request.headers or "sec-fetch-site" in request.headers:
+        check_origin(request)
+    address = client_of(request)
     shared.attempts, wait = attempt(shared.attempts, address, shared.hub.monotonic())
     if wait > 0:
         log.warning("too many login attempts", client=address)
@@ -48,6 +49,7 @@ async def login(request: Request) -> Response:
     expires_at = now + SESSION_SECONDS * 1000
     await shared.hub.db.write(lambda db: access.add_session(db, session_id, now, expires_at))
     log.info("logged in", client=address)
+    note(request, who="admin")
     response = answer(SessionView(csrf=csrf_token(session_id), expires_at=expires_at))
     secure = is_secure(shared, request)
     response.set_cookie(

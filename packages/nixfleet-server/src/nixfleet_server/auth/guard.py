@@ -44,16 +44,12 @@ async def authenticate(connection: HTTPConnection) -> Principal | None:
     return Principal("admin", "admin", hash_token(session_id), session_id, expires_at)
 
 
-async def require(connection: HTTPConnection, scope: str, *, changes: bool) -> Principal:
-    """The principal, if it may do this. Raises Declined."""
-    principal = await authenticate(connection)
-    if principal is None:
-        raise Declined("not_authenticated", who_are_you(connection))
+def permit(connection: HTTPConnection, principal: Principal, scope: str, *, changes: bool) -> None:
+    """Raises Declined unless the principal may do this."""
     if not allows(principal.scope, scope):
         raise Declined("scope", f"this token's scope is {principal.scope}; this needs {scope}")
     if principal.session_id is not None and changes:
         check_csrf(connection, principal.session_id)
-    return principal
 
 
 def who_are_you(connection: HTTPConnection) -> str:
@@ -65,11 +61,19 @@ def who_are_you(connection: HTTPConnection) -> str:
 
 def check_csrf(connection: HTTPConnection, session_id: str) -> None:
     """Raises Declined unless our own page sent this: same Origin, and the session's CSRF token."""
-    if not same_origin(connection):
-        raise Declined("csrf", "the request does not come from this server's own page (Origin)")
+    check_origin(connection)
     sent = connection.headers.get("x-csrf-token", "")
     if not hmac.compare_digest(sent.encode(), csrf_token(session_id).encode()):
         raise Declined("csrf", "X-CSRF-Token is missing or wrong: reload the page")
+
+
+def check_origin(connection: HTTPConnection) -> None:
+    """Raises Declined unless the browser says that our own page sent this: by Origin and, where it tells, by
+    Sec-Fetch-Site."""
+    if not same_origin(connection):
+        raise Declined("csrf", "the request does not come from this server's own page (Origin)")
+    if connection.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise Declined("csrf", "the request does not come from this server's own page (Sec-Fetch-Site)")
 
 
 def same_origin(connection: HTTPConnection) -> bool:

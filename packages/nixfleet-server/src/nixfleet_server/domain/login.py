@@ -27,14 +27,14 @@ def address_key(address: str) -> str:
     return f"{IPv6Address(int(ip) >> 64 << 64)}/64"
 
 
-def attempt(attempts: Attempts, address: str, now: float) -> tuple[Attempts, float]:
+def attempt(attempts: Attempts, address: str, now: float, most: int = ATTEMPTS) -> tuple[Attempts, float]:
     """Count an attempt. Gives the new state and the seconds to wait: 0 when this attempt may go on.
 
-    A refused attempt is not counted, so waiting always helps. `now` is any clock that never goes back.
+    `most` are allowed in WINDOW seconds. A refused attempt is not counted, so waiting always helps. `now` is any clock that never goes back.
     """
     key = address_key(address)
     recent = tuple(at for at in attempts.get(key, ()) if at > now - WINDOW)
-    if len(recent) >= ATTEMPTS:
+    if len(recent) >= most:
         return attempts, max(recent[0] + WINDOW - now, WAIT_MIN)
     kept = {name: times for name, times in attempts.items() if name != key and times[-1] > now - WINDOW}
     for name in list(kept)[: max(0, len(kept) - ADDRESSES_MAX + 1)]:
