@@ -38,6 +38,7 @@ def test_the_command_line_goes_before_the_environment() -> None:
         ("BASE_URL", "fleet.example", "http"),
         ("BASE_URL", "https://fleet.example/path", "path"),
         ("TRUSTED_PROXIES", "proxy.example", "IP"),
+        ("ALLOW_PLAIN_HTTP", "perhaps", "boolean"),
         ("DATABASE_URL", "mysql://x", "sqlite"),
         ("PASSWORD_HASH", "hunter2", "hash-password"),
         ("SESSION_SECRETS", "short", "32"),

@@ -17,6 +17,10 @@ COMMANDS = {
         "Hash a password for NIXFLEET_PASSWORD_HASH; asks for it, or reads one line from standard input.",
     ),
     "migrate": ("migrate", "Bring the database to this version's schema; serve does so by itself."),
+    "health": (
+        "health",
+        "Ask the server on this machine whether it is ready (/readyz); for container health checks.",
+    ),
     "config": ("config", "Check the configuration and show what is in effect; secrets stay hidden."),
 }
 """Command → its module in `commands`, and what it does. Only the module of the command given is imported: the database

@@ -7,11 +7,14 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Goodbye
 from nixfleet_server import logging
 from nixfleet_server.app import build
+from nixfleet_server.auth.plain import PlainHttp, check_listen
 from nixfleet_server.auth.sessions import SessionCookies, session_secrets
 from nixfleet_server.context import Context
 from nixfleet_server.errors import ConfigError
@@ -41,6 +44,7 @@ def serve(settings: Settings) -> int:
             "no password is set: run `nixfleet-server hash-password` and put what it prints into"
             " NIXFLEET_PASSWORD_HASH (or into a file named by NIXFLEET_PASSWORD_HASH_FILE)"
         )
+    check_listen(settings)
     make_data_dir(settings.data_dir)
     with owner(settings.data_dir, LOCK_WAIT):
         database = open_database(settings.database)
@@ -67,9 +71,9 @@ def listen(settings: Settings) -> socket.socket:
             raise
     except OSError as error:
         raise ConfigError(f"NIXFLEET_LISTEN: can't listen on {settings.listen}: {error.strerror}") from None
-    if not settings.listen.loopback:
+    if not settings.listen.loopback and settings.allow_plain_http:
         log.warning(
-            "listening beyond this machine without TLS: put a TLS proxy in front", listen=str(settings.listen)
+            "plain HTTP for other machines, as NIXFLEET_ALLOW_PLAIN_HTTP says", listen=str(settings.listen)
         )
     return listener
 
@@ -120,9 +124,14 @@ class Server(uvicorn.Server):
 def make_server(shared: Context, started: Callable[[], None]) -> Server:
     """The HTTP server around a context."""
     proxies = list(shared.settings.trusted_proxies)
+    app: ASGIApp = build(shared)
+    if proxies:  # ours and not uvicorn's, so that the next one sees who really connects
+        app = ProxyHeadersMiddleware(app, proxies)  # type: ignore[arg-type,assignment]
+    if not shared.settings.allow_plain_http:
+        app = PlainHttp(app, proxies)
     return Server(
         uvicorn.Config(
-            build(shared),
+            app,
             http=bounded(shared.connections_max, shared.head_timeout),
             lifespan="off",
             ws="wsproto",
@@ -131,8 +140,7 @@ def make_server(shared: Context, started: Callable[[], None]) -> Server:
             ws_ping_interval=limits.PING_INTERVAL,
             ws_ping_timeout=limits.SILENCE_MAX - limits.PING_INTERVAL,
             timeout_graceful_shutdown=3,
-            proxy_headers=bool(proxies),
-            forwarded_allow_ips=proxies,
+            proxy_headers=False,
             server_header=False,
             access_log=False,
             log_config=None,

@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma list of addresses or networks whose X-Forwarded-* headers are believed"
     )
+    allow_plain_http: bool = Field(
+        False,
+        description="1 serves plain HTTP to other machines than trusted proxies, on a protected network",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, JSON otherwise"

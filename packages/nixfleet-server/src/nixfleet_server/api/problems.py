@@ -16,6 +16,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "not_json": (400, "The body is not JSON"),
     "not_authenticated": (401, "Not logged in"),
     "login_failed": (401, "Login failed"),
+    "plain_http": (403, "Plain HTTP is refused"),
     "csrf": (403, "Not from this server's page"),
     "scope": (403, "The token's scope is too small"),
     "no_such_host": (404, "No such host"),
