@@ -18,6 +18,9 @@ PROGRAMS = {
     "chromium": "chromium",
     "openssl": "openssl",
     "systemd-analyze": "systemd",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "gpg": "gnupg",
 }
 """Program on PATH → Debian package."""
 FILES = {

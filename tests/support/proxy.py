@@ -7,15 +7,21 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Forwards 127.0.0.1:`port` to a target port. `freeze` holds all bytes back; `sever` resets and refuses."""
+    """Forwards 127.0.0.1:`port` to a target port. `freeze` holds all bytes back; `sever` resets and refuses.
 
-    def __init__(self, target: int) -> None:
+    `hold` and `release`, `refuse` and `accept` are the same two without the waiting.
+    """
+
+    def __init__(self, target: int, port: int = 0) -> None:
+        self.said = bytearray()
+        """The newest bytes that clients sent, at most 64 KiB."""
         self._target = target
         self._open = threading.Event()
         self._open.set()
         self._refusing = False
         self._sockets: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._clients: set[socket.socket] = set()
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -25,16 +31,37 @@ class Proxy:
 
     def freeze(self, seconds: float) -> None:
         """Connections stay, but for so long nothing passes."""
-        self._open.clear()
+        self.hold()
         time.sleep(seconds)
+        self.release()
+
+    def hold(self) -> None:
+        """From now on nothing passes."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """What was held passes, and all that follows."""
         self._open.set()
 
     def sever(self, seconds: float) -> None:
         """Every connection breaks and for so long no new one succeeds."""
+        self.refuse()
+        time.sleep(seconds)
+        self.accept()
+
+    def refuse(self) -> None:
+        """Every connection breaks, and no new one succeeds from now on."""
         self._refusing = True
         self._close_all()
-        time.sleep(seconds)
+
+    def accept(self) -> None:
+        """New connections succeed again."""
         self._refusing = False
+
+    def inject(self, data: bytes) -> None:
+        """Send bytes to the clients as if the target had said them."""
+        for client in list(self._clients):
+            client.sendall(data)
 
     def close(self) -> None:
         self._refusing = True
@@ -59,6 +86,7 @@ class Proxy:
                     client.close()
                     continue
                 self._sockets |= {client, server}
+                self._clients.add(client)
                 for source, sink in ((client, server), (server, client)):
                     threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
@@ -66,9 +94,12 @@ class Proxy:
         with suppress(OSError):
             while data := source.recv(65536):
                 self._open.wait()
+                if source in self._clients:
+                    self.said = (self.said + data)[-65536:]
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         source.close()
         self._sockets.discard(source)
+        self._clients.discard(source)

@@ -19,13 +19,13 @@ from nixfleet_protocol.messages import Facts
 
 
 def gather(config: Config, repo_error: str | None = None) -> Facts:
-    """Everything known now. `repo_error` overrides what a look at the repository says."""
+    """Everything known now. `repo_error` overrides what a look at the repository says; empty, that there's none."""
     facts = replace(platforms.of(config).facts(), boot_id=boot_id())
     try:
         repository = Repository(config)
     except Failed as failed:
         return replace(facts, repo_error=str(failed))
-    reason = repo_error or repository.problem()
+    reason = repository.problem() if repo_error is None else repo_error
     return replace(
         facts,
         commit=repository.head(),
@@ -46,7 +46,8 @@ def publish(config: Config, repo_error: str | None = None) -> Facts:
 def main(config: Config) -> int:
     """`nixfleet-agent facts`: started by the resident. Makes the isolated clone if there is none yet."""
     error = None
-    publish(config)  # quickly, before a clone that may take its time
+    # Quickly, before a clone that may take its time. That there is none yet is no error while it is being made.
+    publish(config, "" if config.repo_url and not os.path.lexists(config.repository or "") else None)
     if config.repo_url:
         try:
             with exclusive(config, lambda: None):
