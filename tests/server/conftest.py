@@ -29,6 +29,13 @@ def api(server: ServerThread) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def boss(server: ServerThread) -> Iterator[httpx.Client]:
+    """A client with scope admin."""
+    with server.client(server.token("boss", "admin")) as client:
+        yield client
+
+
+@pytest.fixture
 def agent(server: ServerThread, web1: str) -> Iterator[FakeAgent]:
     """A registered agent of web1."""
     with FakeAgent(server, web1) as connected:

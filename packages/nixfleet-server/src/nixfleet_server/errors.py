@@ -18,7 +18,12 @@ class Busy(NixFleetError):
 
 
 class Refused(NixFleetError):
-    """What an operator asked for can't be done, as a name that is taken. `str()` says what to do."""
+    """What an operator asked for can't be done, as a name that is taken. `str()` says what to do, `code` is the problem
+    that a request for it is answered with."""
+
+    def __init__(self, detail: str, code: str = "invalid") -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class Declined(NixFleetError):

@@ -6,7 +6,7 @@ from starlette.websockets import WebSocket
 from nixfleet_server import logging
 from nixfleet_server.api.problems import PROBLEMS, problem
 from nixfleet_server.auth.guard import authenticate, bearer, same_origin, who_are_you
-from nixfleet_server.auth.tokens import allows
+from nixfleet_server.auth.tokens import allows, hash_token
 from nixfleet_server.context import context
 from nixfleet_server.live.agent import AgentConnection
 from nixfleet_server.live.browser import BrowserConnection
@@ -20,7 +20,8 @@ async def agent(socket: WebSocket) -> None:
     shared = context(socket)
     hub = shared.hub
     token = bearer(socket)
-    record = await hub.db.read(lambda session: hosts.by_token(session, token)) if token else None
+    key, now = hash_token(token or ""), hub.now()
+    record = await hub.db.read(lambda session: hosts.by_token(session, key, now)) if token else None
     if record is None:
         log.warning("agent with a wrong token", client=_client(socket))
         await _deny(
@@ -40,7 +41,7 @@ async def agent(socket: WebSocket) -> None:
         return
     await socket.accept()
     connection = AgentConnection(
-        socket, hub, host, register_timeout=shared.register_timeout, silence_max=shared.silence_max
+        socket, hub, host, key=key, register_timeout=shared.register_timeout, silence_max=shared.silence_max
     )
     await connection.serve()
 

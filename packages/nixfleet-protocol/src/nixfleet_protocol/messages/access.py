@@ -18,7 +18,9 @@ Scope = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUp:
-    """POST /setup: the first password, with the code of the one-time link the server printed. Answers SessionView."""
+    """POST /setup: the first password, with the code of the one-time link the server printed: `…/setup#CODE`, behind `#` so
+    that no log gets it. Answers SessionView; a password has at least 12 characters.
+    """
 
     code: Secret
     password: Password

@@ -11,7 +11,7 @@ from nixfleet_server import audit
 from nixfleet_server.api.body import Answer
 from nixfleet_server.api.rules import Rule, undocumented
 from nixfleet_server.auth.guard import Principal, authenticate, permit, who_are_you
-from nixfleet_server.errors import Declined
+from nixfleet_server.errors import Declined, Refused
 
 
 def guarded(rule: Rule) -> Callable[[Request], Awaitable[Response]]:
@@ -40,13 +40,16 @@ def guarded(rule: Rule) -> Callable[[Request], Awaitable[Response]]:
 async def _let_in(rule: Rule, request: Request, principal: Principal | None) -> Response:
     """Raises Declined."""
     result: Any
-    if rule.scope is None:
-        result = await rule.endpoint(request)
-    else:
-        if principal is None:
-            raise Declined("not_authenticated", who_are_you(request))
-        permit(request, principal, rule.scope, changes=rule.changes)
-        result = await rule.endpoint(request, principal)
+    try:
+        if rule.scope is None:
+            result = await rule.endpoint(request)
+        else:
+            if principal is None:
+                raise Declined("not_authenticated", who_are_you(request))
+            permit(request, principal, rule.scope, changes=rule.changes)
+            result = await rule.endpoint(request, principal)
+    except Refused as error:
+        raise Declined(error.code, str(error)) from None
     assert isinstance(result, Response)
     return result
 

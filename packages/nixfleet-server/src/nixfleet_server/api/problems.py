@@ -22,6 +22,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "no_such_host": (404, "No such host"),
     "no_such_run": (404, "No such run"),
     "too_slow": (408, "The body came too slowly"),
+    "host_exists": (409, "The name is taken"),
+    "too_many_hosts": (409, "Too many hosts"),
     "host_offline": (409, "The host is offline"),
     "host_busy": (409, "The host is busy"),
     "unsupported_command": (409, "The host can't do that"),

@@ -3,7 +3,7 @@
 from starlette.routing import Route
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.messages import RunView, access, api
+from nixfleet_protocol.messages import RunView, access, api, fleet
 from nixfleet_protocol.messages.browser import HostView
 from nixfleet_server.api import audit, health, hosts, log, openapi, runs, session
 from nixfleet_server.api.guarded import guarded
@@ -48,6 +48,56 @@ RULES: tuple[Rule, ...] = (
     ),
     # Hosts
     Rule("GET", f"{API}/hosts", "read", hosts.everyone, api.HostList),
+    Rule(
+        "POST",
+        f"{API}/hosts",
+        "admin",
+        hosts.add,
+        fleet.HostToken,
+        fleet.HostRequest,
+        "host.add",
+        201,
+        ("host_exists", "too_many_hosts"),
+    ),
+    Rule(
+        "PATCH",
+        f"{API}/hosts/{{host_id}}",
+        "admin",
+        hosts.change,
+        HostView,
+        fleet.HostChange,
+        "host.change",
+        problems=("no_such_host",),
+    ),
+    Rule(
+        "DELETE",
+        f"{API}/hosts/{{host_id}}",
+        "admin",
+        hosts.remove,
+        action="host.remove",
+        status=204,
+        problems=("no_such_host",),
+    ),
+    Rule(
+        "POST",
+        f"{API}/hosts/{{host_id}}/token",
+        "admin",
+        hosts.rotate,
+        fleet.HostToken,
+        fleet.TokenRotation,
+        "host.rotate",
+        201,
+        ("no_such_host",),
+    ),
+    Rule(
+        "DELETE",
+        f"{API}/hosts/{{host_id}}/token",
+        "admin",
+        hosts.revoke,
+        action="host.revoke",
+        status=204,
+        problems=("no_such_host",),
+    ),
     Rule("GET", f"{API}/hosts/{{host_id}}", "read", hosts.show, HostView, problems=("no_such_host",)),
     Rule(
         "POST",

@@ -39,12 +39,20 @@ we count bytes. An agent beyond it floods us."""
 
 
 class AgentConnection(Connection):
-    """Serves one connection of `host`. `ready` from `registered` on."""
+    """Serves one connection of `host`; `key` is the hash of the token that let it in. `ready` from `registered` on."""
 
     def __init__(
-        self, socket: WebSocket, hub: Hub, host: LiveHost, *, register_timeout: float, silence_max: float
+        self,
+        socket: WebSocket,
+        hub: Hub,
+        host: LiveHost,
+        *,
+        key: str,
+        register_timeout: float,
+        silence_max: float,
     ) -> None:
         super().__init__(socket, host.name)
+        self.key = key
         self.host = host
         self.hub = hub
         self.ready = False
@@ -88,6 +96,8 @@ class AgentConnection(Connection):
 
     def dismiss(self, reason: str, message: str) -> None:
         """Say goodbye and close: the connection was replaced, or its host may no longer connect."""
+        if self._closing is not None:
+            return
         log.info("agent dismissed", host=self.host.name, reason=reason)
         self.send(Goodbye(reason=reason, message=message))
         self.close(1008, message)
@@ -140,7 +150,7 @@ class AgentConnection(Connection):
         host.heard = self.hub.monotonic()
         host.record.last_seen_at = self.hub.now()
         host.unsaved = True
-        if host.shown != host.presence(host.heard):
+        if host.shown != host.face(host.heard):
             self.hub.host_changed(host)
 
     def _woken_at(self) -> float | None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from nixfleet_protocol.messages import Metrics, RunView
 from nixfleet_protocol.messages.browser import HostView
+from nixfleet_server.clock import wall_clock
+from nixfleet_server.domain.flapping import flapping
 from nixfleet_server.domain.presence import presence
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store.hosts import HostRecord
@@ -28,7 +30,9 @@ class LiveHost:
         self.adopted = 0
         """Runs taken over from it that we did not know."""
         self.shown = ""
-        """The presence that watchers were last told."""
+        """The `face` that watchers were last told."""
+        self.turns: tuple[float, ...] = ()
+        """When a live connection of it was replaced, by the monotonic clock; see `domain.flapping`."""
         self.unsaved = False
 
     @property
@@ -46,8 +50,12 @@ class LiveHost:
             busy=self.run is not None,
         )
 
+    def face(self, now: float) -> str:
+        """What of it changes because time passes."""
+        return f"{self.presence(now)} {flapping(self.turns, now)}"
+
     def view(self, now: float) -> HostView:
-        """The host as peers see it."""
+        """The host as peers see it; `now` by the monotonic clock."""
         record, run = self.record, self.run
         return HostView(
             host_id=record.name,
@@ -67,6 +75,10 @@ class LiveHost:
             command_pid=run.pid if run else None,
             run_id=run.view.run_id if run else None,
             last_run=_brief(run.snapshot() if run else self.last_run),
+            notes=record.notes,
+            created_at=record.created_at,
+            flapping=flapping(self.turns, now),
+            token_overlap_until=record.overlap_until(wall_clock()),
         )
 
 

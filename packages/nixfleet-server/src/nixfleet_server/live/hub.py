@@ -88,7 +88,7 @@ class Hub:
                 self.hosts.setdefault(name, LiveHost(record, last))
                 self.host_changed(self.hosts[name])
             else:
-                self._changed_elsewhere(known, record.token_hash, record.criticality)
+                self._changed_elsewhere(known, record)
         self.hosts = {name: self.hosts[name] for name in records if name in self.hosts}
         for run in list(self.runs.values()):
             host = self.hosts.get(run.view.host_id)
@@ -103,21 +103,25 @@ class Hub:
             host.connection.dismiss("removed", "this host was removed from the fleet")
         self.host_changed(host)
 
-    def _changed_elsewhere(self, host: LiveHost, token_hash: str, criticality: str) -> None:
-        if host.record.token_hash != token_hash:
-            log.info("token rotated", host=host.name)
-            host.record.token_hash = token_hash
-            if host.connection:
-                host.connection.dismiss("revoked", "this host has a new token")
-        if host.record.criticality != criticality:
-            host.record.criticality = criticality
+    def _changed_elsewhere(self, host: LiveHost, found: hosts.HostRecord) -> None:
+        changed = [name for name in hosts.OPERATORS if getattr(host.record, name) != getattr(found, name)]
+        for name in changed:
+            setattr(host.record, name, getattr(found, name))
+        if changed:
+            log.info("host changed", host=host.name, what=changed)
+            self.check_token(host)
             self.host_changed(host)
+
+    def check_token(self, host: LiveHost) -> None:
+        """End the host's connection if the token that let it in works no more."""
+        if host.connection and not host.record.accepts(host.connection.key, self.now()):
+            host.connection.dismiss("revoked", "this host has a new token")
 
     # What watchers are told
 
     def host_changed(self, host: LiveHost) -> None:
         """Every watcher gets the host as it is when its turn comes."""
-        host.shown = host.presence(self.monotonic())
+        host.shown = host.face(self.monotonic())
         for browser in self.browsers:
             browser.host_changed(host.name)
 

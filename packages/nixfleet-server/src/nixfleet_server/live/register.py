@@ -8,7 +8,9 @@ from nixfleet_protocol.messages import HeldRun, KnownRun, Register, Registered, 
 from nixfleet_protocol.versions import CAPABILITIES
 from nixfleet_server import logging
 from nixfleet_server.__about__ import __version__
+from nixfleet_server.domain.flapping import flapping, replaced
 from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE, Decision, Known, at_register
+from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.life import admit, give_up
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
@@ -25,8 +27,11 @@ async def register(connection: "AgentConnection", message: Register) -> None:
     if hub.hosts.get(host.name) is not host:
         connection.dismiss("removed", "this host was removed from the fleet")
         return
+    if not host.record.accepts(connection.key, hub.now()):
+        connection.dismiss("revoked", "this host has a new token")
+        return
     if host.connection is not None:
-        host.connection.dismiss("replaced", "the same token connected again; this connection is replaced")
+        _replace(host, hub.monotonic())
     host.connection = connection
     _describe(connection, message)
     listed = {run.run_id: run for run in message.runs}
@@ -79,6 +84,15 @@ async def register(connection: "AgentConnection", message: Register) -> None:
             connection.command(run.view)
     log.info("agent registered", host=host.name, agent_version=message.agent_version, compatible=compatible)
     hub.host_changed(host)
+
+
+def _replace(host: LiveHost, now: float) -> None:
+    assert host.connection is not None
+    host.connection.dismiss("replaced", "the same token connected again; this connection is replaced")
+    before = flapping(host.turns, now)
+    host.turns = replaced(host.turns, now - host.heard, now)
+    if flapping(host.turns, now) and not before:
+        log.warning("two agents take turns with one host's token", host=host.name)
 
 
 def _describe(connection: "AgentConnection", message: Register) -> None:

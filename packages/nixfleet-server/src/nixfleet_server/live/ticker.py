@@ -37,8 +37,9 @@ class Ticker:
         hub = self._hub
         now = hub.monotonic()
         for host in hub.hosts.values():
-            if host.presence(now) != host.shown:
+            if host.face(now) != host.shown:
                 hub.host_changed(host)
+            hub.check_token(host)
         for browser in hub.browsers:
             if browser.expires_at is not None and browser.expires_at <= hub.now():
                 browser.close(1008, "the session is over: log in again")
