@@ -77,8 +77,9 @@ class Installation:
     @property
     def socket(self) -> str:
         """Where the resident asks for a runner."""
-        name = "run/nixfleet-agent" if self.supervisor == "systemd" else "var/run/nixfleet-agent"
-        return f"/{name}/runner.sock"
+        if self.supervisor == "launchd":  # which makes no directories
+            return "/var/run/nixfleet-agent.sock"
+        return "/run/nixfleet-agent/runner.sock"
 
     @property
     def variables(self) -> dict[str, str]:
