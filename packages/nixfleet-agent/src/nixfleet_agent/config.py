@@ -6,11 +6,13 @@ Only the standard library, and little of it: the resident process imports this.
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nixfleet_agent import address
+from nixfleet_agent.system import ask, own_name
 from nixfleet_protocol import limits
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
@@ -177,7 +179,8 @@ def _hostname(text: str, name: str) -> str:
 
 
 def _own_hostname(env: Mapping[str, str]) -> str:
-    return _hostname(socket.gethostname(), "NIXFLEET_HOSTNAME is not set and the host's name")
+    name = own_name(sys.platform, socket.gethostname(), ask)
+    return _hostname(name, "NIXFLEET_HOSTNAME is not set and the host's name")
 
 
 def _interval(text: str, name: str) -> float:

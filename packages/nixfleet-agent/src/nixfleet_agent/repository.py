@@ -55,6 +55,9 @@ def git_env(config: Config) -> dict[str, str]:
     }
     if not config.repo_dir:
         settings["core.hooksPath"] = "/dev/null"
+    if (config.repo_url or "").startswith(("/", "file:")):
+        # The operator named this place, so its owner is not dubious. Git's environment doesn't reach the other end.
+        settings["remote.origin.uploadpack"] = "git -c safe.directory='*' upload-pack"
     env = {
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",
