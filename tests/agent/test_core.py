@@ -255,7 +255,7 @@ def test_stop_signals_the_runner_and_ends_with_its_target() -> None:
     signalled = lab(e.Recorded(STOP))
     ended = lab.end(status="stopped")
 
-    assert [(s.pid, s.number) for s in only(signalled, e.Signal)] == [(77, 15)]
+    assert [(s.run_id, s.pid, s.force) for s in only(signalled, e.Signal)] == [(RUN, 77, False)]
     assert [(f.status.run_id, f.status.status) for f in only(ended, e.Finish)] == [(STOP, "ok")]
 
 
@@ -266,7 +266,7 @@ def test_a_runner_that_ignores_stop_is_killed() -> None:
     lab(e.Recorded(STOP))
 
     assert not only(lab.later(19), e.Signal)
-    assert [s.number for s in only(lab.later(2), e.Signal)] == [9]
+    assert [s.force for s in only(lab.later(2), e.Signal)] == [True]
 
 
 def test_a_stop_while_the_runner_starts_reaches_it() -> None:
@@ -293,7 +293,7 @@ def test_a_stop_of_nothing_fails_and_says_so(target: str | None) -> None:
 def test_a_stop_survives_the_agent_s_death() -> None:
     lab = Lab(known(), known(STOP, "stop", pid=None, alive=False), connect=False)
 
-    assert [(s.pid, s.number) for s in only(lab.first, e.Signal)] == [(77, 15)]
+    assert [(s.pid, s.force) for s in only(lab.first, e.Signal)] == [(77, False)]
 
 
 def test_a_stop_whose_target_ended_meanwhile_is_answered() -> None:

@@ -96,7 +96,7 @@ class Weather(RuleBasedStateMachine):
         elif isinstance(action, e.Settle):
             self.settle(action)
         elif isinstance(action, e.Signal):
-            self.signal(action.number)
+            self.signal(action.force)
         elif isinstance(action, e.Delivered):
             self.delivered.add(action.run_id)
         elif isinstance(action, e.Sample):
@@ -137,10 +137,10 @@ class Weather(RuleBasedStateMachine):
             last_seq=run.records[-1].seq if run.records else 0,
         )
 
-    def signal(self, number: int) -> None:
+    def signal(self, force: bool) -> None:
         for run in self.disk.values():
             if run.alive:
-                if number == 9:
+                if force:
                     run.alive = False
                 else:
                     self.finish(run, "stopped")

@@ -51,6 +51,8 @@ def _parse(words: list[str]) -> int:
     units.add_argument("--json", action="store_true", help="print path and content as JSON")
     # Started by the agent itself; no `help`, so they are not listed.
     commands.add_parser("run-command")
+    commands.add_parser("runner")
+    commands.add_parser("settle-dead")
     commands.add_parser("facts")
     settle = commands.add_parser("settle")
     settle.add_argument("run_id")
@@ -61,6 +63,8 @@ def _parse(words: list[str]) -> int:
         "status": lambda: _status(given.json),
         "units": lambda: _units(given),
         "run-command": _run_command,
+        "runner": _runner,
+        "settle-dead": _settle_dead,
         "facts": _facts,
         "settle": lambda: _settle(given.run_id, given.have),
     }
@@ -87,7 +91,7 @@ def _status(as_json: bool) -> int:
         config = load(connects=False)
     except ConfigError as error:
         return _complain(error)
-    return status.show(config.state_dir, as_json)
+    return status.show(config.resident_dir, as_json)
 
 
 def _units(given: "Namespace") -> int:
@@ -123,6 +127,22 @@ def _run_command() -> int:
     return runner(load(connects=False))
 
 
+def _runner() -> int:
+    from nixfleet_agent.config import ConfigError, load
+    from nixfleet_agent.runner.serve import main as runner
+
+    try:
+        return runner(load(connects=False))
+    except ConfigError as error:
+        return _complain(error)
+
+
+def _settle_dead() -> int:
+    from nixfleet_agent.runner.settle import dead
+
+    return _helper(dead)
+
+
 def _facts() -> int:
     from nixfleet_agent.facts import main as facts
 
@@ -138,11 +158,12 @@ def _settle(run_id: str, have: int) -> int:
 def _helper(work: "Callable[[Config], int]") -> int:
     """Do what believes the state directory, if that can be believed."""
     from nixfleet_agent.config import load
-    from nixfleet_agent.files import NotPrivate, own_directory
+    from nixfleet_agent.files import NotPrivate
+    from nixfleet_agent.state import enter
 
     config = load(connects=False)
     try:
-        own_directory(config.state_dir)
+        enter(config)
     except (NotPrivate, OSError) as error:
         return _complain(error)
     return work(config)

@@ -1,6 +1,5 @@
 """Commands: start, refuse, stop, restart; each asked-for run gets exactly one answer."""
 
-import signal
 from collections.abc import Callable
 
 from nixfleet_agent import events as e
@@ -80,7 +79,7 @@ class Dispatch:
         self._look_next()
         for target, _ in self._stops.values():
             if target == run.run_id:
-                self._out.do(e.Signal(event.pid, signal.SIGTERM))
+                self._out.do(e.Signal(run.run_id, event.pid, False))
 
     def not_launched(self, event: e.NotLaunched) -> None:
         """No runner has it: it ends here, and says why."""
@@ -144,7 +143,7 @@ class Dispatch:
         self._out.say("info", "stopping", command=target.command, run=target.run_id)
         self._stops[run.run_id] = (target.run_id, self._out.now + STOP_LIMIT)
         if target.pid:
-            self._out.do(e.Signal(target.pid, signal.SIGTERM))
+            self._out.do(e.Signal(target.run_id, target.pid, False))
 
     def ended(self, target: Run) -> None:
         """A run has a result: the stops that wait for it have theirs."""
@@ -185,4 +184,4 @@ class Dispatch:
             run = self._delivery.runs.get(target)
             if run and run.pid and run.busy and self._out.now >= kill_at:
                 self._out.say("error", "a runner does not end and is killed", run=target)
-                self._out.do(e.Signal(run.pid, signal.SIGKILL))
+                self._out.do(e.Signal(run.run_id, run.pid, True))

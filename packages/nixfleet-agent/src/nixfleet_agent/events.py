@@ -195,10 +195,11 @@ class Settle(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """Signal a runner."""
+    """Signal a runner. `force`: end it and all that it started, whatever it does about that."""
 
+    run_id: str
     pid: int
-    number: int
+    force: bool
 
 
 class Delivered(NamedTuple):

@@ -39,7 +39,7 @@ def publish(config: Config, repo_error: str | None = None) -> Facts:
     facts = gather(config, repo_error)
     with contextlib.suppress(OSError):
         swap_json(os.path.join(config.state_dir, "facts.json"), to_dict(facts))
-    ring_once(config.state_dir, "facts")
+    ring_once(config.resident_dir, "facts")
     return facts
 
 

@@ -11,6 +11,8 @@ import stat
 import sys
 from typing import Any
 
+SHARED = 0o640
+"""Mode of what the resident reads. Its group gets that far only where the state directory is root's and lets it in."""
 _FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None) if sys.platform == "darwin" else None
 
 
@@ -18,11 +20,11 @@ class Disk:
     """The file operations a journal is made of. All raise OSError; paths are absolute."""
 
     def mkdir(self, path: str) -> None:
-        os.mkdir(path, 0o700)
+        os.mkdir(path, 0o750)
 
     def create(self, path: str, data: bytes) -> None:
         """Write a whole new file (or overwrite an old one), not yet durable."""
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, SHARED)
         try:
             self.write(fd, data)
         finally:
@@ -67,7 +69,7 @@ class Disk:
 def swap_json(path: str, value: Any) -> None:
     """Replace a small file that may be lost but never be torn. Raises OSError."""
     beside = f"{path}.{os.getpid()}.tmp"
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, SHARED)
     with os.fdopen(fd, "wb") as file:
         file.write(json.dumps(value).encode())
     os.replace(beside, path)
@@ -88,19 +90,37 @@ class NotPrivate(Exception):
     """A directory that others may have made or may change. `str()` names it and says what to do."""
 
 
-def own_directory(path: str) -> None:
+def own_directory(path: str, group: int | None = None) -> None:
     """See that a directory is real, ours, and nobody else's (mode 0700) before anything in it is believed.
 
-    Raises NotPrivate when it's a link, not a directory or another user's, OSError when it is missing.
+    With `group` its members may read it, and what is made in it is that group's (mode 2750). Raises NotPrivate when
+    it's a link, not a directory or another user's, OSError when it is missing.
     """
+    _check_owner(path, os.geteuid())
+    if group is None:
+        os.chmod(path, 0o700)
+    else:
+        os.chown(path, -1, group)
+        os.chmod(path, 0o2750)  # noqa: S103  (the resident reads journals, and nobody else does)
+
+
+def roots_directory(path: str) -> None:
+    """See that a directory is root's (or ours) before the resident believes what is in it; it may be yet to come.
+
+    Raises NotPrivate.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _check_owner(path, os.geteuid(), 0)
+
+
+def _check_owner(path: str, *uids: int) -> None:
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode):
         problem = "is a link"
     elif not stat.S_ISDIR(found.st_mode):
         problem = "is not a directory"
-    elif found.st_uid != os.geteuid():
+    elif found.st_uid not in uids:
         problem = f"belongs to user {found.st_uid}, but the agent runs as user {os.geteuid()}"
     else:
-        os.chmod(path, 0o700)
         return
     raise NotPrivate(f"the state directory {path} {problem}: remove it or set NIXFLEET_STATE_DIR to another")

@@ -1,18 +1,19 @@
 """What the core's actions about runs do: launchers, journals, signals. Small and blocking only on the disk."""
 
 import contextlib
-import os
 import selectors
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
 from nixfleet_agent import events as e
 from nixfleet_agent.files import Disk
 from nixfleet_agent.journal import claim, directory, write_result
-from nixfleet_agent.launch import REQUEST_MAX, Launcher, parse_answer
+from nixfleet_agent.launch import FORGET_MAX, REQUEST_MAX, Launcher, parse_answer
 from nixfleet_agent.log import Log
 from nixfleet_agent.runs import Runs
+from nixfleet_protocol.messages import Status
 
 
 class Hands:
@@ -20,14 +21,14 @@ class Hands:
 
     def __init__(
         self,
-        state_dir: str,
+        own_dir: str,
         runs: Runs,
         launcher: Launcher,
         log: Log,
         selector: selectors.BaseSelector,
         tell: Callable[[e.Event], None],
     ) -> None:
-        self._state_dir = state_dir
+        self._own_dir = own_dir
         self._runs = runs
         self._launcher = launcher
         self._log = log
@@ -72,9 +73,7 @@ class Hands:
         run_id = request.run_id
         if isinstance(answer.get("pid"), int):
             return e.Launched(run_id, answer["pid"])
-        if answer.get("refused") == "exists" or (
-            not answer and os.path.isdir(directory(self._state_dir, run_id))
-        ):
+        if answer.get("refused") == "exists" or (not answer and self._runs.exists(run_id)):
             return self._existing(run_id)
         why = str(answer.get("refused", "error"))
         running = answer.get("running") or {}
@@ -90,8 +89,10 @@ class Hands:
 
     def record(self, action: e.RecordRun) -> e.Event:
         run_id = action.request.run_id
+        if self._runs.exists(run_id):
+            return self._existing(run_id)
         try:
-            path = claim(self._state_dir, action.request, self._disk)
+            path = claim(self._own_dir, action.request, self._disk)
             if action.result:
                 write_result(path, action.result, self._disk)
         except FileExistsError:
@@ -102,7 +103,7 @@ class Hands:
 
     def finish(self, action: e.Finish) -> None:
         try:
-            write_result(directory(self._state_dir, action.status.run_id), action.status, self._disk)
+            write_result(directory(self._own_dir, action.status.run_id), action.status, self._disk)
         except OSError as error:
             self._log.error("a result can't be stored", run=action.status.run_id, reason=error.strerror)
 
@@ -115,14 +116,34 @@ class Hands:
         return e.Looked(action.run_id, seen, action.limit)
 
     def settle(self, action: e.Settle) -> None:
+        if self._runs.apart(
+            action.run_id
+        ):  # no runner had it: this process, or one before, died over its result
+            command = self._runs.load(action.run_id).request.command
+            message = "interrupted: the agent died before it could answer"
+            at = time.time_ns() // 1_000_000
+            self.finish(
+                e.Finish(
+                    Status(
+                        run_id=action.run_id, command=command, status="interrupted", at=at, message=message
+                    )
+                )
+            )
+            return
         self.helper("settle", action.run_id, str(action.have))
 
     def signal(self, action: e.Signal) -> None:
-        self._launcher.signal(action.pid, action.number)
+        self._launcher.signal(action.run_id, action.pid, action.force)
 
     def delivered(self, action: e.Delivered) -> None:
         self._runs.delivered(action.run_id)
         self._runs.prune()
+        self.forget()
+
+    def forget(self) -> None:
+        """Tell root, where it has the journals, what the server has whole."""
+        if names := self._runs.unforgotten():
+            self.helper("forget", *names[:FORGET_MAX])
 
     def helper(self, *words: str) -> None:
         """Start a short-lived process of our own."""

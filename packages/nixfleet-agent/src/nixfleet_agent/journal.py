@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.events import Request
-from nixfleet_agent.files import Disk, read_json
+from nixfleet_agent.files import SHARED, Disk, read_json
 from nixfleet_protocol import limits
 from nixfleet_protocol.decode import read
 from nixfleet_protocol.encode import to_dict
@@ -140,7 +140,7 @@ class Journal:
         self._wall = wall
         self._kept = kept
         self._file = os.path.join(path, "output")
-        self._fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, SHARED)
         self._size = os.fstat(self._fd).st_size
         self._unsynced = False
         self._synced_at = 0.0

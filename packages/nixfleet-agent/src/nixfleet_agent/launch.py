@@ -1,10 +1,10 @@
 """Starting runners. A launcher hands a request over and gives back a socket on which one line of answer comes.
 
-    request   {"run_id": …, "command": …, "options": {…}}\\n
+    request   {"verb": "run", "run_id": …, "command": …, "options": {…}}\\n
     answer    {"claimed": true, "pid": …}\\n   or   {"refused": "busy"|"exists"|"invalid"|"error", …}\\n
 
-`Spawn` starts a process of its own; a later launcher connects to a socket whose other end is a privileged runner. The
-protocol is the same, so the resident's core can't tell them apart.
+`Spawn` starts a process of its own; `Ask` connects to a socket whose other end is a root runner that the supervisor
+starts for it. The protocol is the same, so the resident's core can't tell them apart.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from nixfleet_agent.config import Config
@@ -22,6 +23,8 @@ from nixfleet_protocol.encode import to_dict
 
 REQUEST_MAX = 16 * 1024
 """Bytes of a request or an answer."""
+FORGET_MAX = 100
+"""Runs in one `forget`."""
 RUNNER_LOG_MAX = 2**20
 """Bytes after which the runners' own error log starts anew."""
 REQUEST_FD = 3
@@ -35,14 +38,14 @@ class Launcher(Protocol):
     def launch(self, request: Request) -> socket.socket:
         """Hand the request over. The answer arrives on the socket; end of file without one: no runner. Raises OSError."""
 
-    def helper(self, *words: str) -> int:
-        """Start a short-lived process of the agent's own (`facts`, `settle …`); its pid. Raises OSError."""
+    def helper(self, *words: str) -> None:
+        """Have a short work of the agent's own done (`facts`, `settle …`, `forget …`). Raises OSError."""
 
-    def signal(self, pid: int, number: int) -> None:
-        """Signal a runner. One that is gone is no error."""
+    def signal(self, run_id: str, pid: int, force: bool) -> None:
+        """Ask a run's runner to end, or (`force`) end it. One that is gone is no error."""
 
-    def reap(self) -> list[int]:
-        """The pids of started processes that have ended since the last call."""
+    def reap(self) -> bool:
+        """Whether something that was started has ended since the last call."""
 
 
 class Spawn:
@@ -55,13 +58,8 @@ class Spawn:
 
     def launch(self, request: Request) -> socket.socket:
         ours, theirs = socket.socketpair()
-        body = {
-            "run_id": request.run_id,
-            "command": request.command,
-            "options": to_dict(request.options),
-        }
         try:
-            ours.sendall(json.dumps(body).encode() + b"\n")
+            ours.sendall(_line(_run_request(request)))
             self._start(["run-command"], theirs.fileno())
         except BaseException:
             ours.close()
@@ -71,24 +69,23 @@ class Spawn:
         ours.setblocking(False)
         return ours
 
-    def helper(self, *words: str) -> int:
-        return self._start(list(words), None)
+    def helper(self, *words: str) -> None:
+        self._start(list(words), None)
 
-    def signal(self, pid: int, number: int) -> None:
+    def signal(self, run_id: str, pid: int, force: bool) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+            os.kill(pid, signal.SIGKILL if force else signal.SIGTERM)
 
-    def reap(self) -> list[int]:
-        ended = []
+    def reap(self) -> bool:
+        before = len(self._children)
         for pid in list(self._children):
             with contextlib.suppress(ChildProcessError):
                 if os.waitpid(pid, os.WNOHANG) == (0, 0):
                     continue
             self._children.discard(pid)
-            ended.append(pid)
-        return ended
+        return len(self._children) < before
 
-    def _start(self, words: list[str], request_fd: int | None) -> int:
+    def _start(self, words: list[str], request_fd: int | None) -> None:
         argv = [*program(), *words]
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with contextlib.suppress(OSError):
@@ -117,7 +114,82 @@ class Spawn:
             if high is not None:
                 os.close(high)
         self._children.add(pid)
-        return pid
+
+
+class Ask:
+    """Runners that root starts: one per connection to a socket, each for one request (`runner.serve`).
+
+    This process can ask for the fixed verbs and nothing else, and has no right to signal what runs.
+    """
+
+    def __init__(self, config: Config) -> None:
+        assert config.runner_socket
+        self._path = config.runner_socket
+        self._open: set[socket.socket] = set()
+
+    def launch(self, request: Request) -> socket.socket:
+        return self._ask(_run_request(request))
+
+    def helper(self, *words: str) -> None:
+        verb, *rest = words
+        self._open.add(self._ask({"verb": verb} | _HELPERS[verb](rest)))
+
+    def signal(self, run_id: str, pid: int, force: bool) -> None:
+        with contextlib.suppress(OSError):  # asked again a second later
+            self._open.add(self._ask({"verb": "stop", "run_id": run_id, "force": force}))
+
+    def reap(self) -> bool:
+        done = [connection for connection in self._open if _is_over(connection)]
+        for connection in done:
+            connection.close()
+        self._open.difference_update(done)
+        return bool(done)
+
+    def _ask(self, body: dict[str, Any]) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)  # a full backlog is an error to report, nothing to wait for
+            connection.connect(self._path)
+            connection.send(_line(body))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+_HELPERS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
+    "facts": lambda rest: {},
+    "settle": lambda rest: {"run_id": rest[0], "have": int(rest[1])},
+    "forget": lambda rest: {"run_ids": rest},
+}
+"""The words of a helper's command line as fields of a request."""
+
+
+def launcher(config: Config, env: dict[str, str]) -> Launcher:
+    """How this host's runners are started."""
+    return Ask(config) if config.runner_socket else Spawn(config, env)
+
+
+def _run_request(request: Request) -> dict[str, Any]:
+    return {
+        "verb": "run",
+        "run_id": request.run_id,
+        "command": request.command,
+        "options": to_dict(request.options),
+    }
+
+
+def _line(body: dict[str, Any]) -> bytes:
+    return json.dumps(body).encode() + b"\n"
+
+
+def _is_over(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(REQUEST_MAX) is not None  # whatever it says: the answer to a helper is its end
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def program() -> list[str]:

@@ -22,7 +22,7 @@ class Lock:
     def __init__(self, path: str, about: dict[str, Any] | None = None) -> None:
         """Take it at once. Raises Held when another holds it, OSError when the file can't be made."""
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             _take(self._fd)
         except OSError as error:

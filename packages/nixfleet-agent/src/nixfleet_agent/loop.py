@@ -45,9 +45,9 @@ class Loop:
         self._log = log
         self._meter = Meter(config.metrics)
         self._selector = selectors.DefaultSelector()
-        self._hands = Hands(config.state_dir, runs, launcher, log, self._selector, self._tell)
+        self._hands = Hands(config.resident_dir, runs, launcher, log, self._selector, self._tell)
         self._resolver = Resolver()
-        self._bell = doorbell.listen(config.state_dir)
+        self._bell = doorbell.listen(config.resident_dir)
         self._connection: Connection | None = None
         self._watched: int | None = None
         self._connect_at: float | None = None
@@ -301,7 +301,7 @@ class Loop:
         if status != self._status:
             self._status = status
             with contextlib.suppress(OSError):
-                swap_json(os.path.join(self._config.state_dir, "status.json"), status)
+                swap_json(os.path.join(self._config.resident_dir, "status.json"), status)
 
 
 _ACTIONS: dict[type, Callable[[Loop, Any], e.Event | None]] = {

@@ -8,8 +8,8 @@ from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.backoff import Backoff
 from nixfleet_agent.config import Config, ConfigError
 from nixfleet_agent.core import Core, Identity
-from nixfleet_agent.files import NotPrivate, own_directory
-from nixfleet_agent.launch import Spawn
+from nixfleet_agent.files import NotPrivate, own_directory, roots_directory
+from nixfleet_agent.launch import launcher
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.log import Log
 from nixfleet_agent.loop import Loop
@@ -29,9 +29,11 @@ def main(config: Config) -> int:
         return 2
     try:
         with contextlib.suppress(FileExistsError):  # something is there: the next line says what
-            os.makedirs(config.state_dir, mode=0o700)
-        own_directory(config.state_dir)
-        lock = Lock(os.path.join(config.state_dir, "agent.lock"))
+            os.makedirs(config.resident_dir, mode=0o700)
+        own_directory(config.resident_dir)
+        if config.runner_socket:
+            roots_directory(config.state_dir)
+        lock = Lock(os.path.join(config.resident_dir, "agent.lock"))
     except Held as held:
         pid = held.holder.get("pid", "unknown")
         log.error("another agent is running on this state directory", pid=pid, state_dir=config.state_dir)
@@ -53,12 +55,12 @@ def main(config: Config) -> int:
         log.warning(
             "no repository: pull, switch and test will fail until NIXFLEET_REPO_URL or NIXFLEET_REPO_DIR is set"
         )
-    runs = Runs(config.state_dir)
+    runs = Runs(config.state_dir, config.resident_dir)
     runs.prune()
     identity = Identity(config.hostname, config.platform, config.interval, COMMANDS)
     core = Core(identity, Backoff(random.random), runs.undelivered())
     try:
-        code = Loop(config, core, runs, Spawn(config, dict(os.environ)), log).run()
+        code = Loop(config, core, runs, launcher(config, dict(os.environ)), log).run()
     except Exception:  # noqa: BLE001  (the supervisor starts us anew, and the journals have everything)
         import traceback
 

@@ -82,7 +82,7 @@ class Context:
         self._clock = clock
         self._grace = grace
         self._deadline = clock() + request.options.timeout if request.options.timeout else None
-        self._bell = Doorbell(config.state_dir)
+        self._bell = Doorbell(config.resident_dir)
         self._capture = Capture(journal, moved=self._ring)
         self._alarm = children.Alarm()
         self._sessions: set[int] = set()

@@ -10,15 +10,15 @@ import time
 import traceback
 from typing import Any
 
-from nixfleet_agent import facts, platforms
+from nixfleet_agent import facts, platforms, state
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.events import Request
-from nixfleet_agent.files import Disk, NotPrivate, own_directory, swap_json
+from nixfleet_agent.files import Disk, NotPrivate, swap_json
 from nixfleet_agent.journal import Journal, claim
 from nixfleet_agent.launch import REQUEST_FD, REQUEST_MAX
 from nixfleet_agent.lock import Held, Lock
-from nixfleet_agent.runner import children
+from nixfleet_agent.runner import cgroup, children
 from nixfleet_agent.runner.commands import DOES, Result, perform
 from nixfleet_agent.runner.context import Context
 from nixfleet_agent.system import boot_id
@@ -42,27 +42,45 @@ class Refused(Exception):
 
 def main(config: Config, disk: Disk | None = None) -> int:
     """Exit code 0: the run has a result, whatever it is. 1: refused, or the result could not be stored."""
-    disk = disk or Disk()
+    stop = begin_process()
+    try:
+        enter(config)
+        raw = receive(REQUEST_FD)
+    except Refused as refused:
+        answer(refused.answer)
+        return 1
+    return take(config, raw, disk or Disk(), stop)
+
+
+def begin_process() -> "Stop":
+    """Make this process a runner: in a session of its own, deaf to hangups, the parent of what it leaves behind."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    stop = _Stop()
+    stop = Stop()
     signal.signal(signal.SIGTERM, stop)
-    if os.getsid(0) != os.getpid():
+    with contextlib.suppress(PermissionError):  # it leads one already
         os.setsid()
     children.become_subreaper()
+    return stop
+
+
+def take(config: Config, raw: bytes, disk: Disk, stop: "Stop") -> int:
+    """Claim the requested run, answer, do it, store its result. Exit codes as `main`."""
     try:
-        _enter(config.state_dir)
-        request = parse_request(_receive(REQUEST_FD))
+        request = parse_request(raw)
+        problem = None if config.resident_user else cgroup.leave(request.run_id)
         locks, path = _begin(config, request, disk)
     except Refused as refused:
-        _answer(refused.answer)
+        answer(refused.answer)
         return 1
-    _answer({"claimed": True, "pid": os.getpid()})
+    answer({"claimed": True, "pid": os.getpid()})
+    if problem:
+        sys.stderr.write(f"run {request.run_id}: stays in the agent's unit: {problem}\n")
     try:
         return _work(config, request, path, disk, stop)
     finally:
         for lock in locks:
             lock.release()
-        ring_once(config.state_dir, request.run_id)
+        ring_once(config.resident_dir, request.run_id)
 
 
 def parse_request(raw: bytes) -> Request:
@@ -80,7 +98,7 @@ def parse_request(raw: bytes) -> Request:
     return Request(message.run_id, message.command, message.options)
 
 
-class _Stop:
+class Stop:
     """The SIGTERM handler; the context, once there is one, sees what it noticed."""
 
     def __init__(self) -> None:
@@ -93,18 +111,17 @@ class _Stop:
             self.context.stop_asked = True
 
 
-def _enter(state_dir: str) -> None:
+def enter(config: Config) -> None:
     """Work in the state directory, if it can be trusted. Raises Refused."""
     try:
-        own_directory(state_dir)
-        os.chdir(state_dir)
+        state.enter(config)
     except NotPrivate as error:
         raise Refused("error", message=str(error)) from None
     except OSError as error:
-        raise Refused("error", message=f"{state_dir}: {error.strerror}") from None
+        raise Refused("error", message=f"{config.state_dir}: {error.strerror}") from None
 
 
-def _receive(fd: int) -> bytes:
+def receive(fd: int) -> bytes:
     """One bounded line. Raises Refused."""
     raw = b""
     end = time.monotonic() + REQUEST_TIMEOUT
@@ -132,7 +149,12 @@ def _begin(config: Config, request: Request, disk: Disk) -> tuple[list[Lock], st
             locks.append(Lock(os.path.join(path, "lock")))
             swap_json(
                 os.path.join(path, "runner.json"),
-                {"pid": os.getpid(), "boot_id": boot_id(), "started": time.time_ns() // 1_000_000},
+                {
+                    "pid": os.getpid(),
+                    "boot_id": boot_id(),
+                    "started": time.time_ns() // 1_000_000,
+                    "unit": cgroup.unit_of(os.getpid()),
+                },
             )
 
         return locks, claim(config.state_dir, request, disk, before=lock)
@@ -144,7 +166,7 @@ def _begin(config: Config, request: Request, disk: Disk) -> tuple[list[Lock], st
         raise Refused("error", message=f"{error.filename}: {error.strerror}") from None
 
 
-def _work(config: Config, request: Request, path: str, disk: Disk, stop: _Stop) -> int:
+def _work(config: Config, request: Request, path: str, disk: Disk, stop: Stop) -> int:
     journal = Journal(path, disk, log_max=config.log_max)
     context = stop.context = Context(config, request, journal)
     context.stop_asked = stop.asked
@@ -196,9 +218,9 @@ def _outcome(config: Config) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _answer(answer: dict[str, Any]) -> None:
+def answer(said: dict[str, Any]) -> None:
     """Best effort: whoever asked may be gone, and the run doesn't depend on him."""
     with contextlib.suppress(OSError):
-        os.write(REQUEST_FD, json.dumps(answer).encode() + b"\n")
+        os.write(REQUEST_FD, json.dumps(said).encode() + b"\n")
     with contextlib.suppress(OSError):
         os.close(REQUEST_FD)

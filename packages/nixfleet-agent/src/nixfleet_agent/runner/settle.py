@@ -16,8 +16,9 @@ from nixfleet_agent import facts
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk, read_json
-from nixfleet_agent.journal import Journal, directory, load_request, load_result, records
+from nixfleet_agent.journal import Journal, directory, load_request, load_result, records, runs_dir
 from nixfleet_agent.lock import Held, Lock
+from nixfleet_agent.runner import cgroup
 from nixfleet_agent.runner.capture import Capture
 from nixfleet_agent.runner.main import store
 from nixfleet_agent.system import boot_id
@@ -56,7 +57,20 @@ def main(config: Config, run_id: str, have: int, disk: Disk | None = None) -> in
         return code
     finally:
         lock.release()
-        ring_once(config.state_dir, run_id)
+        ring_once(config.resident_dir, run_id)
+
+
+def dead(config: Config) -> int:
+    """`nixfleet-agent settle-dead`: what systemd starts when a runner's unit ends. Its run, if it has no result, gets one."""
+    unit = cgroup.unit_of(os.getpid())
+    for run_id in os.listdir(runs_dir(config.state_dir)):
+        path = directory(config.state_dir, run_id)
+        if os.path.exists(os.path.join(path, "result.json")):
+            continue
+        runner = read_json(os.path.join(path, "runner.json")) or {}
+        if unit and runner.get("unit") == unit and runner.get("boot_id") == boot_id():
+            main(config, run_id, 0)
+    return 0
 
 
 def reopen(path: str, have: int, disk: Disk, log_max: int) -> tuple[Journal, bool]:
