@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from nixfleet_server.domain import timeouts
 from nixfleet_server.errors import ConfigError
 
 PREFIX = "NIXFLEET_"
@@ -83,6 +84,10 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, JSON otherwise"
     )
+    timeouts: str = Field(
+        timeouts.DEFAULT_TEXT,
+        description="COMMAND=WARN/HARD,…: seconds until a run counts as slow and until it is stopped; 0: never",
+    )
     web_dir: Path | None = Field(None, description="another unpacked nixfleet-web to serve")
 
     @classmethod
@@ -101,6 +106,12 @@ class Settings(BaseSettings):
     @classmethod
     def _listen(cls, value: Any) -> Any:
         return parse_address(value) if isinstance(value, str) else value
+
+    @field_validator("timeouts")
+    @classmethod
+    def _timeouts(cls, value: str) -> str:
+        timeouts.parse(value)
+        return value
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod

@@ -5,20 +5,11 @@ from starlette.routing import Route
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, access, api, fleet
 from nixfleet_protocol.messages.browser import HostView
-from nixfleet_server.api import audit, health, hosts, log, openapi, runs, session
+from nixfleet_server.api import audit, fleet_rules, health, hosts, log, openapi, runs, session
 from nixfleet_server.api.guarded import guarded
+from nixfleet_server.api.fleet_rules import DISPATCH
 from nixfleet_server.api.rules import API, Query, Rule
 
-DISPATCH = (
-    "no_such_host",
-    "unknown_command",
-    "not_supported",
-    "shutting_down",
-    "host_offline",
-    "unsupported_command",
-    "host_busy",
-)
-"""What can keep a command from being started."""
 _LIMIT = Query("limit", "at most so many", 1, 1000)
 
 RULES: tuple[Rule, ...] = (
@@ -145,6 +136,7 @@ RULES: tuple[Rule, ...] = (
         status=201,
         problems=("no_such_run", "not_running", "invalid", *DISPATCH),
     ),
+    *fleet_rules.RULES,
 )
 
 

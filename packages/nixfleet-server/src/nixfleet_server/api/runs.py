@@ -1,16 +1,18 @@
-"""Runs: list, look, stop."""
+"""Runs: list, look, stop, give time; and one command on many hosts."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.api import RunList
-from nixfleet_server.api.body import answer, whole
+from nixfleet_protocol.messages.fleet import BulkRequest, TimeoutChoice
+from nixfleet_server.api.body import answer, read_body, whole
 from nixfleet_server.audit import note
 from nixfleet_server.auth.guard import Principal
 from nixfleet_server.context import context
 from nixfleet_server.errors import Declined
 from nixfleet_server.live import life
+from nixfleet_server.live.deadlines import choose
 from nixfleet_server.live.dispatch import find_host, stop
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.run import LiveRun
@@ -45,6 +47,29 @@ async def end(request: Request, principal: Principal) -> Response:
     run = await stop(context(request).hub, request.path_params["run_id"], principal.name)
     note(request, subject=run.host_id, detail=run.command, run_id=request.path_params["run_id"])
     return answer(run, 201)
+
+
+async def decide(request: Request, principal: Principal) -> Response:
+    """POST /runs/{id}/timeout."""
+    body = await read_body(request, TimeoutChoice)
+    hub, run_id = context(request).hub, request.path_params["run_id"]
+    note(request, subject=run_id, detail=body.action, run_id=run_id)
+    return answer(await choose(hub, run_id, body.action, body.seconds, principal.name))
+
+
+async def begin(request: Request, principal: Principal) -> Response:
+    """POST /runs: one command on many hosts."""
+    shared = context(request)
+    body = await read_body(request, BulkRequest)
+    await shared.hub.refresh()
+    bulk = await shared.bulks.begin(body, principal.name)
+    note(request, subject=bulk.bulk_id, detail=f"{body.command} on {len(body.hosts)} hosts")
+    return answer(bulk, 201)
+
+
+async def show_bulk(request: Request, principal: Principal) -> Response:
+    """GET /bulk/{id}."""
+    return answer(await context(request).bulks.show(request.path_params["bulk_id"]))
 
 
 async def find(hub: Hub, run_id: str) -> LiveRun:

@@ -11,6 +11,8 @@ RESEND_LIMIT_MS = 24 * 3600 * 1000
 
 UNKNOWN_TO_AGENT = "interrupted: the agent no longer knows this run"
 TOO_OLD = "expired: it could not be delivered within 24 hours"
+QUEUE_SECONDS = 24 * 3600.0
+"""How long a queued run waits unless told otherwise: for a laptop, until it is opened tomorrow."""
 OFFERED_IF_INCOMPATIBLE = frozenset({"update"})
 """Commands that an agent of a strange major version still gets."""
 
@@ -42,7 +44,7 @@ def at_register(
     unfinished: Iterable[RunView],
     now: int,
 ) -> list[Decision]:
-    """Decide for every run the agent lists and every run of the host the server thinks unfinished.
+    """Decide for every run the agent lists and every run of the host that it should know by now.
 
     `table` holds the listed runs that have a row; `unfinished` the host's own; `now` is in milliseconds.
     """
@@ -58,8 +60,8 @@ def at_register(
         else:
             decisions.append(Decision("follow", run.run_id))
     for view in unfinished:
-        if view.run_id in names:
-            continue
+        if view.run_id in names or view.state == "queued":
+            continue  # listed above; or not sent yet, so the agent owes no answer
         if view.state == "running":
             decisions.append(Decision("end", view.run_id, "interrupted", UNKNOWN_TO_AGENT))
         elif now - view.created_at >= RESEND_LIMIT_MS:
@@ -78,4 +80,8 @@ def option_problem(command: str, options: Options) -> str | None:
             return f"options.{name}: {command} takes no {name} (it takes {takes})"
     if options.timeout is not None and options.timeout <= 0:
         return "options.timeout: expected more than 0 seconds"
+    if options.expires is not None and options.expires <= 0:
+        return "options.expires: expected more than 0 seconds"
+    if options.queue and COMMANDS[command].always:
+        return f"options.queue: {command} is about what happens now, it can't wait"
     return None

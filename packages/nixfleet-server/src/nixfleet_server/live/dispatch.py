@@ -1,59 +1,103 @@
 """An operator asks for a run."""
 
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 from nixfleet_protocol.messages import Options, RunView
-from nixfleet_protocol.states import COMMANDS, next_state
+from nixfleet_protocol.states import COMMANDS
 from nixfleet_server import logging
-from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE, option_problem
+from nixfleet_server.domain import checks
+from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE, QUEUE_SECONDS, option_problem
 from nixfleet_server.errors import Declined
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.hub import Hub
-from nixfleet_server.live.life import admit, drop, find, occupies
+from nixfleet_server.live.life import admit, drop, ended, find, give_up, occupies
+from nixfleet_server.live.queue import send_next
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
 
 log = logging.get(__name__)
 
+QUEUE_MAX = 32
+"""Runs that may wait for one host: more is a script that runs wild."""
 
-async def dispatch(hub: Hub, host_id: str, command: str, options: Options, started_by: str) -> RunView:
-    """Start a command on a host. Returns once the run is on the disk and on its way to the agent.
 
-    Raises Declined when it can't be started.
+async def dispatch(
+    hub: Hub,
+    host_id: str,
+    command: str,
+    options: Options,
+    started_by: str,
+    *,
+    bulk_id: str | None = None,
+    also: Callable[[Any, str], None] | None = None,
+) -> RunView:
+    """Start a command on a host. Returns once the run is on the disk and on its way to the agent, or in the queue.
+
+    `also(session, run_id)` writes in the run's own transaction. Raises Declined when it can't be started.
     """
     host = find_host(hub, host_id)
-    _check(hub, host, command, options)
+    waits = _check(hub, host, command, options)
+    found = checks.before(command, options, host.record.facts)
+    if found and found.refused:
+        raise Declined("already_current", f"{host.name}: {found.text}")
+    now = hub.now()
     view = RunView(
         run_id=secrets.token_hex(16),
         host_id=host.name,
         command=command,
         options=options,
-        state=next_state("queued", "send"),
+        state="queued" if waits else "sent",
+        message=f"{found.word}: {found.text}" if found else "",
         started_by=started_by,
-        created_at=hub.now(),
+        created_at=now,
+        bulk_id=bulk_id,
+        expires_at=now + int((options.expires or QUEUE_SECONDS) * 1000) if waits else None,
     )
     run = LiveRun(view, committed=False)
+    run.facts_before = host.record.facts
     admit(hub, run)  # before the first await: a second command must find the host busy
+
+    def write(session: Any) -> None:
+        runs.add(session, view)
+        if also is not None:
+            also(session, view.run_id)
+
     try:
-        await hub.db.write(lambda session: runs.add(session, view))
+        await hub.db.write(write)
     except BaseException:
         drop(hub, run)
         raise
     run.committed = True
-    log.info("run started", run=view.run_id, host=host.name, command=command, by=started_by)
-    if host.connection and host.connection.ready:
+    log.info(
+        "run queued" if waits else "run started",
+        run=view.run_id,
+        host=host.name,
+        command=command,
+        by=started_by,
+    )
+    if not waits and host.connection and host.connection.ready:
         host.connection.command(view)
     hub.run_changed(run)
+    if waits:
+        await send_next(hub, host)  # it may have connected, or become free, meanwhile
     return run.snapshot()
 
 
 async def stop(hub: Hub, run_id: str, started_by: str) -> RunView:
-    """Stop a run, by a run of its own. Raises Declined when there is no such run, or it has ended."""
+    """Stop a run, by a run of its own; one that is only queued ends at once, and is what this gives.
+
+    Raises Declined when there is no such run, or it has ended.
+    """
     run = await find(hub, run_id)
     if run is None:
         raise Declined("no_such_run", "there is no such run; the newest: nixfleet runs")
     if run.view.state == "ended":
         raise Declined("not_running", f"this run has ended already: {run.view.result}")
+    if run.view.state == "queued":
+        give_up(hub, run, "stopped", f"taken out of the queue by {started_by}")
+        return await ended(run)
     options = Options(target=run_id)
     return await dispatch(hub, run.view.host_id, "stop", options, started_by)
 
@@ -66,29 +110,40 @@ def find_host(hub: Hub, host_id: str) -> LiveHost:
     return host
 
 
-def _check(hub: Hub, host: LiveHost, command: str, options: Options) -> None:
+def _check(hub: Hub, host: LiveHost, command: str, options: Options) -> bool:
+    """Whether the run has to wait in the host's queue. Raises Declined when it can't be started at all."""
     if command not in COMMANDS:
         raise Declined("unknown_command", f"command: expected one of {', '.join(sorted(COMMANDS))}")
     problem = option_problem(command, options)
     if problem:
         raise Declined("invalid", problem)
-    if options.queue:
-        raise Declined(
-            "not_supported", "options.queue: this server can't keep a command for later yet; leave it out"
-        )
     if hub.leaving:
         raise Declined("shutting_down", "the server is about to restart: try again in a few seconds")
-    if host.connection is None or not host.connection.ready:
+    there = host.connection is not None and host.connection.ready
+    if not there and not options.queue:
         raise Declined("host_offline", f"{host.name} is not connected; nothing was started")
+    if there or host.record.commands:  # of a host that never connected nobody knows
+        unable = inability(host, command)
+        if unable:
+            raise Declined("unsupported_command", unable)
+    if not occupies(command):
+        return False
+    if not options.queue and host.run is not None:
+        busy = host.run.view
+        raise Declined("host_busy", f"{busy.command} runs on {host.name} already: run {busy.run_id}")
+    if options.queue and len(host.queue) >= QUEUE_MAX:
+        raise Declined("queue_full", f"{QUEUE_MAX} runs wait for {host.name} already")
+    return not there or host.run is not None or (options.queue and bool(host.queue))
+
+
+def inability(host: LiveHost, command: str) -> str:
+    """Why the host can't do the command, in words; "" if it can."""
     if not host.record.compatible and command not in OFFERED_IF_INCOMPATIBLE:
-        raise Declined(
-            "unsupported_command",
+        return (
             f"the agent of {host.name} speaks protocol {host.record.protocol}, which this server does not:"
-            " only update is possible",
+            " only update is possible"
         )
     if command not in host.record.commands:
         able = ", ".join(host.record.commands) or "nothing"
-        raise Declined("unsupported_command", f"{host.name} can't {command}; it can: {able}")
-    if host.run is not None and occupies(command):
-        busy = host.run.view
-        raise Declined("host_busy", f"{busy.command} runs on {host.name} already: run {busy.run_id}")
+        return f"{host.name} can't {command}; it can: {able}"
+    return ""

@@ -26,6 +26,8 @@ class LiveHost:
         self.metrics: Metrics | None = None
         self.run: LiveRun | None = None
         """The run under way, `stop` and `restart` aside."""
+        self.queue: list[LiveRun] = []
+        """Runs that wait for it, in the order to send them."""
         self.last_run = last_run
         self.adopted = 0
         """Runs taken over from it that we did not know."""
@@ -74,15 +76,16 @@ class LiveHost:
             pending_command=run.view.command if run else None,
             command_pid=run.pid if run else None,
             run_id=run.view.run_id if run else None,
-            last_run=_brief(run.snapshot() if run else self.last_run),
             notes=record.notes,
             created_at=record.created_at,
             flapping=flapping(self.turns, now),
             token_overlap_until=record.overlap_until(wall_clock()),
+            queued=len(self.queue),
+            last_run=brief(run.snapshot() if run else self.last_run),
         )
 
 
-def _brief(run: RunView | None) -> RunView | None:
+def brief(run: RunView | None) -> RunView | None:
     """A run as its host shows it: long details come with the run itself, not with every heartbeat."""
     if run is None:
         return None

@@ -15,8 +15,10 @@ from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.browser import CommandProgress, RunUpdate
 from nixfleet_server import logging
 from nixfleet_server.clock import wall_clock
+from nixfleet_server.domain import timeouts
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.life import admit, give_up
+from nixfleet_server.live.queue import send_next
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.logs.files import Files
 from nixfleet_server.logs.store import LogStore
@@ -53,6 +55,9 @@ class Hub:
         """The server is about to stop: it takes nothing new."""
         self.alone = asyncio.Event()
         """Set when the server is leaving and everyone has gone."""
+        self.timeouts = timeouts.parse(settings.timeouts)
+        self.when_ended: list[Callable[[LiveRun], None]] = []
+        """Told of each run that has ended."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loading = asyncio.Lock()  # two loads at a time could each undo what the other found
         self._version = 0
@@ -134,6 +139,14 @@ class Hub:
         host = self.hosts.get(run.view.host_id)
         if host:
             self.host_changed(host)
+
+    def run_ended(self, run: LiveRun) -> None:
+        """What follows from the end of a run: its host is free, and who waits for it goes on."""
+        host = self.hosts.get(run.view.host_id)
+        if host is not None and host.queue:
+            self.spawn(send_next(self, host))
+        for tell in self.when_ended:
+            tell(run)
 
     def progressed(self, run: LiveRun) -> None:
         """Every watcher gets how far a run is."""

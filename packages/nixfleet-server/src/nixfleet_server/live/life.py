@@ -1,10 +1,13 @@
 """The life of a run at the server: admitted, begun, ended once. Every change is on the disk before it is told."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, Status
 from nixfleet_protocol.states import COMMANDS
 from nixfleet_server import logging
+from nixfleet_server.domain import checks, timeouts
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
 
@@ -29,11 +32,19 @@ def occupies(command: str) -> bool:
 
 
 def admit(hub: "Hub", run: LiveRun) -> None:
-    """A run is under way."""
+    """A run is under way, or in its host's queue."""
     hub.runs[run.view.run_id] = run
     host = hub.hosts.get(run.view.host_id)
-    if host and occupies(run.view.command):
+    if host is None:
+        return
+    queued = run.view.state == "queued"
+    if queued and run not in host.queue:
+        host.queue.append(run)
+    elif not queued and run in host.queue:
+        host.queue.remove(run)
+    if not queued and occupies(run.view.command):
         host.run = run
+    arm(hub, run)
 
 
 def drop(hub: "Hub", run: LiveRun) -> None:
@@ -41,8 +52,18 @@ def drop(hub: "Hub", run: LiveRun) -> None:
     hub.runs.pop(run.view.run_id, None)
     hub.logs.close(run.view.run_id)
     host = hub.hosts.get(run.view.host_id)
-    if host and host.run is run:
+    if host is None:
+        return
+    if host.run is run:
         host.run = None
+    if run in host.queue:
+        host.queue.remove(run)
+
+
+def arm(hub: "Hub", run: LiveRun) -> None:
+    """Set when the run is looked at next. The wall clock says when; waiting for it is by the one that never jumps."""
+    at = run.view.expires_at if run.view.state == "queued" else run.view.timeout_at
+    run.due = None if at is None else hub.monotonic() + (at - hub.now()) / 1000
 
 
 def begin(hub: "Hub", run: LiveRun, status: Status) -> None:
@@ -69,10 +90,21 @@ def give_up(hub: "Hub", run: LiveRun, result: str, message: str) -> None:
     finish(hub, run, status)
 
 
+async def ended(run: LiveRun) -> RunView:
+    """The run as it is once it has ended, or could not be."""
+    while run.ending is not None:
+        await run.settled.wait()
+    return run.snapshot()
+
+
 async def _begin(hub: "Hub", run: LiveRun, at: int) -> None:
-    view: RunView | None = await hub.db.write(lambda session: runs.begin(session, run.view.run_id, at))
+    times = timeouts.at_begin(hub.timeouts, run.view, hub.now())
+    view: RunView | None = await hub.db.write(
+        lambda session: runs.begin(session, run.view.run_id, at, *times)
+    )
     if view is not None and run.view.state != "ended":
         run.view = view
+        admit(hub, run)  # one that was still queued here, as after a restored backup, is that no more
         hub.run_changed(run)
 
 
@@ -81,14 +113,17 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
     try:
         await run.durable_through(run.received)
         lines, now = run.received, hub.now()
+        status = _judged(run, status)
         view = await hub.db.write(lambda session: runs.end(session, run_id, status, lines, now))
-    except Exception:
-        run.ending = None  # the agent sends the result again when it reconnects
+    except BaseException:
+        run.settle()  # the agent sends the result again when it reconnects
         raise
     drop(hub, run)
+    if view is not None:
+        run.view = view
+    run.settle()
     if view is None:
         return
-    run.view, run.ending = view, None
     log.info(
         "run ended", run=run_id, host=view.host_id, command=view.command, result=view.result, lines=lines
     )
@@ -99,3 +134,13 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
         if host.connection:
             host.connection.acknowledge(run_id, lines, ended=True)
     hub.run_changed(run)
+    hub.run_ended(run)
+
+
+def _judged(run: LiveRun, status: Status) -> Status:
+    """The status with what the checks make of it in its message."""
+    words = checks.after(run.view.command, run.view.options, run.facts_before, status)
+    if not words or (words == checks.GOAL_ACHIEVED and status.message):
+        return status
+    text = f"{status.message}; {words}" if status.message else words
+    return replace(status, message=text[: limits.TEXT_MAX])

@@ -12,6 +12,7 @@ from nixfleet_server.domain.flapping import flapping, replaced
 from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE, Decision, Known, at_register
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.life import admit, give_up
+from nixfleet_server.live.queue import send_next
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
 
@@ -84,6 +85,7 @@ async def register(connection: "AgentConnection", message: Register) -> None:
             connection.command(run.view)
     log.info("agent registered", host=host.name, agent_version=message.agent_version, compatible=compatible)
     hub.host_changed(host)
+    hub.spawn(send_next(hub, host))
 
 
 def _replace(host: LiveHost, now: float) -> None:

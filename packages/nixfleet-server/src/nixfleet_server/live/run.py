@@ -8,10 +8,11 @@ from typing import Protocol
 from nixfleet_protocol import limits
 from nixfleet_protocol.encode import encode
 from nixfleet_protocol.errors import RemoteProtocolError
-from nixfleet_protocol.messages import Output, ProgressState, RunView, Status
+from nixfleet_protocol.messages import Facts, Output, ProgressState, RunView, Status
 from nixfleet_protocol.messages.browser import CommandOutput
 from nixfleet_protocol.record import Record
 from nixfleet_protocol.text import to_bytes, to_text
+from nixfleet_server.domain import timeouts
 from nixfleet_server.live.ring import Ring
 
 LOG_MAX = limits.LOG_MAX_LIMIT + limits.MIB
@@ -39,6 +40,13 @@ class LiveRun:
         self.progress: ProgressState | None = None
         self.ending: Status | None = None
         """The final status, while its result is on the way to the disk."""
+        self.settled = asyncio.Event()
+        """Set when `ending` is over."""
+        self.facts_before: Facts | None = None
+        """What its host told of itself before it began; None when that was before this server started."""
+        self.due: float | None = None
+        """When to look at it next, by the monotonic clock: it waits too long, or takes too long."""
+        self.stop_again = timeouts.STOP_AGAIN_FIRST
         self.followers: set[Follower] = set()
         self.log_max = LOG_MAX
         self._kept = 0
@@ -113,6 +121,12 @@ class LiveRun:
             future = asyncio.get_running_loop().create_future()
             self._waiting.append((seq, future))
             await future
+
+    def settle(self) -> None:
+        """`ending` is over: the run has ended, or its end could not be kept."""
+        self.ending = None
+        self.settled.set()
+        self.settled = asyncio.Event()
 
 
 def as_output(view: RunView, record: Record, line: str | None = None) -> CommandOutput:

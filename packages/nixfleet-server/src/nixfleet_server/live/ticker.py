@@ -3,6 +3,8 @@
 import asyncio
 
 from nixfleet_server import logging
+from nixfleet_server.live import deadlines
+from nixfleet_server.live.bulk import Bulks
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.store import access
 
@@ -17,8 +19,9 @@ SAVE_EVERY = 5
 class Ticker:
     """Looks after the hub once a second. `beat` is when it last did, by the hub's monotonic clock."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, bulks: Bulks) -> None:
         self._hub = hub
+        self._bulks = bulks
         self.beat = hub.monotonic()
 
     async def run(self) -> None:
@@ -43,6 +46,8 @@ class Ticker:
         for browser in hub.browsers:
             if browser.expires_at is not None and browser.expires_at <= hub.now():
                 browser.close(1008, "the session is over: log in again")
+        deadlines.look(hub)
+        self._bulks.look()
         if await hub.refresh():
             await close_strangers(hub)
         if save:

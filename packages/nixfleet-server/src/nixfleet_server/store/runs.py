@@ -11,6 +11,8 @@ from nixfleet_protocol.states import next_state
 from nixfleet_protocol.validate import read_json
 from nixfleet_server.store.tables import Run
 
+TIMED_OUT = "it took longer than it may and was stopped"
+
 
 def view(row: Run) -> RunView:
     """A row as peers see it."""
@@ -91,21 +93,54 @@ def newest(session: Session, host: str | None, limit: int, before: str | None) -
 
 def last_of(session: Session, host: str) -> RunView | None:
     """The host's newest run that says something of its state: a `stop` says nothing but that it stopped another."""
-    query = select(Run).where(Run.host == host, Run.command != "stop").order_by(col(Run.id).desc())
+    query = (
+        select(Run)
+        .where(Run.host == host, Run.command != "stop", Run.state != "queued")
+        .order_by(col(Run.id).desc())
+    )
     row = session.exec(query.limit(1)).first()
     return view(row) if row else None
 
 
-def begin(session: Session, run_id: str, at: int) -> RunView | None:
+def send(session: Session, run_id: str) -> None:
+    """A queued run goes to its host."""
+    row = _row(session, run_id)
+    if row is not None and row.state == "queued":
+        row.state, row.expires_at = next_state(row.state, "send"), None
+        session.add(row)
+
+
+def begin(
+    session: Session, run_id: str, at: int, warn_at: int | None = None, timeout_at: int | None = None
+) -> RunView | None:
     """The agent began the run. Gives the run as it is now; nothing changes when it had begun or ended."""
     row = _row(session, run_id)
     if row is None:
         return None
     if row.state in ("queued", "sent"):
         row.state = next_state("sent", "begin")
-        row.started_at = at
+        row.started_at, row.warn_at, row.timeout_at, row.expires_at = at, warn_at, timeout_at, None
         session.add(row)
     return view(row)
+
+
+def set_times(session: Session, run_id: str, warn_at: int | None, timeout_at: int | None) -> RunView | None:
+    """The operator gives a run more time. Gives the run as it is now; one that has ended doesn't change."""
+    row = _row(session, run_id)
+    if row is None:
+        return None
+    if row.state != "ended":
+        row.warn_at, row.timeout_at, row.timed_out = warn_at, timeout_at, False
+        session.add(row)
+    return view(row)
+
+
+def time_out(session: Session, run_id: str) -> None:
+    """The run's time is over: when it is stopped now, it ends as `timed_out`."""
+    row = _row(session, run_id)
+    if row is not None and row.state != "ended":
+        row.timed_out = True
+        session.add(row)
 
 
 def end(session: Session, run_id: str, status: Status, lines: int, now: int) -> RunView | None:
@@ -116,6 +151,8 @@ def end(session: Session, run_id: str, status: Status, lines: int, now: int) -> 
     if row.state != "ended":
         row.state = next_state(row.state, "end")
         row.result, row.exit_code, row.message = status.status, status.exit_code, status.message
+        if row.timed_out and status.status == "stopped":
+            row.result, row.message = "timed_out", f"{TIMED_OUT}; {status.message}".rstrip("; ")
         row.generation, row.commit_id = status.generation, status.commit
         row.tests = json.dumps(to_dict(status.tests)) if status.tests else None
         row.outcome = json.dumps(to_dict(status.outcome)) if status.outcome else None

@@ -1,0 +1,44 @@
+"""The routes about runs on many hosts, time-outs and history. `routes` puts them into the one table."""
+
+from nixfleet_protocol.messages import RunView, fleet
+from nixfleet_server.api import runs
+from nixfleet_server.api.rules import API, Rule
+
+DISPATCH = (
+    "no_such_host",
+    "unknown_command",
+    "shutting_down",
+    "host_offline",
+    "unsupported_command",
+    "already_current",
+    "host_busy",
+    "queue_full",
+)
+"""What can keep a command from being started."""
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "POST",
+        f"{API}/runs",
+        "operate",
+        runs.begin,
+        fleet.BulkView,
+        fleet.BulkRequest,
+        "run.bulk",
+        201,
+        ("unknown_command", "shutting_down", "queue_full"),
+    ),
+    Rule(
+        "GET", f"{API}/bulk/{{bulk_id}}", "read", runs.show_bulk, fleet.BulkView, problems=("no_such_bulk",)
+    ),
+    Rule(
+        "POST",
+        f"{API}/runs/{{run_id}}/timeout",
+        "operate",
+        runs.decide,
+        RunView,
+        fleet.TimeoutChoice,
+        "run.timeout",
+        problems=("no_such_run", "not_running", *DISPATCH),
+    ),
+)
