@@ -34,7 +34,8 @@ def test_every_run_gets_exactly_one_decision_and_others_runs_none(
     own = [row for row in rows if row.host_id == "web1" and row.state != "ended"]
     decisions = {d.run_id: d for d in at_register("web1", listed, table, own, NOW)}
     names = {run.run_id for run in listed}
-    assert set(decisions) == names | {row.run_id for row in own}
+    sent = {row.run_id for row in own if row.state != "queued"}
+    assert set(decisions) == names | sent, "the agent owes no answer about a run that waits here"
     for run_id, decision in decisions.items():
         row = table.get(run_id)
         if row is None:
@@ -59,3 +60,6 @@ def test_options_go_only_with_their_command() -> None:
             assert (problem is None) == (name in rule.options)
             assert problem is None or f"options.{name}" in problem
     assert option_problem("pull", Options(timeout=0)) is not None
+    assert option_problem("pull", Options(queue=True, expires=60)) is None
+    assert option_problem("pull", Options(queue=True, expires=0)) is not None
+    assert option_problem("stop", Options(queue=True)) is not None

@@ -34,7 +34,9 @@ class Options:
     generation: Annotated[Annotated[int, Whole(1, 2**31 - 1)] | None, "generation to return to"] = None
     target: Annotated[RunId | None, "for `stop`: the run to stop; without it whatever runs"] = None
     timeout: Annotated[Seconds | None, "seconds after which the run is ended as `timed_out`"] = None
-    queue: Annotated[Bool, "keep the run until the host connects, instead of refusing it"] = False
+    queue: Annotated[Bool, "keep the run until the host is connected and free, instead of refusing it"] = (
+        False
+    )
     expires: Annotated[Seconds | None, "seconds a queued run waits for its host; then it is `expired`"] = None
     force: Annotated[
         Bool, "switch: also to a system that was rolled back before; stop: also an activation"

@@ -6,8 +6,8 @@ from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, access, api, fleet
 from nixfleet_protocol.messages.browser import HostView
 from nixfleet_server.api import audit, fleet_rules, health, hosts, log, openapi, runs, session
-from nixfleet_server.api.guarded import guarded
 from nixfleet_server.api.fleet_rules import DISPATCH
+from nixfleet_server.api.guarded import guarded
 from nixfleet_server.api.rules import API, Query, Rule
 
 _LIMIT = Query("limit", "at most so many", 1, 1000)
