@@ -33,6 +33,9 @@ _COMPLAINTS = (
 )
 """What a line that tells the reason holds, the most telling first."""
 _QUERY_TIMEOUT = 60.0
+_LOCAL_UPLOAD_PACK = "git -c safe.directory='*' upload-pack"
+"""The other end of an origin on this machine. The operator named it, so whoever owns it is not dubious; what we tell git
+in its environment doesn't reach that end."""
 
 
 class Runs(Protocol):
@@ -55,9 +58,8 @@ def git_env(config: Config) -> dict[str, str]:
     }
     if not config.repo_dir:
         settings["core.hooksPath"] = "/dev/null"
-    if (config.repo_url or "").startswith(("/", "file:")):
-        # The operator named this place, so its owner is not dubious. Git's environment doesn't reach the other end.
-        settings["remote.origin.uploadpack"] = "git -c safe.directory='*' upload-pack"
+    if _is_local(config.repo_url or ""):
+        settings["remote.origin.uploadpack"] = _LOCAL_UPLOAD_PACK
     env = {
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",
@@ -133,7 +135,9 @@ class Repository:
         shutil.rmtree(fresh, ignore_errors=True)
         os.mkdir(fresh, 0o700)
         note(f"clone: {redact(url)}, branch {self._config.branch}")
-        argv = ["git", "clone", "--branch", self._config.branch, "--single-branch", "--", url, fresh]
+        # --no-local: a local origin is asked as any other is, instead of linking its files.
+        how = ["--no-local", f"--upload-pack={_LOCAL_UPLOAD_PACK}"] if _is_local(url) else []
+        argv = ["git", "clone", *how, "--branch", self._config.branch, "--single-branch", "--", url, fresh]
         ran = run(argv, os.path.dirname(self.path), env=self._env, timeout=NETWORK_TIMEOUT)
         if ran.exit_code:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -228,6 +232,10 @@ def exclusive(config: Config, check: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _is_local(url: str) -> bool:
+    return url.startswith(("/", "file:"))
 
 
 def _why(what: str, ran: Ran) -> str:
