@@ -43,8 +43,8 @@ def log_in(page: Page, fleet: Fleet) -> None:
 
 def switching(page: Page, fleet: Fleet, client: Client) -> None:
     """Open a switch that is at work."""
-    client.get_run(client.run(HOST, "pull-switch").id)
-    page.goto(f"{fleet.server.url}/#/hosts/{HOST}")
+    run = client.get_run(client.run(HOST, "pull-switch").id)
+    page.goto(f"{fleet.server.url}/#/runs/{run.id}")
     expect(page.locator(".log-line")).not_to_have_count(0)
     page.wait_for_timeout(4 * PAUSE * 1000)
 

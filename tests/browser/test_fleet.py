@@ -147,7 +147,7 @@ def test_a_phone_shows_all_without_scrolling_sideways(
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     expect(row(page, name)).to_contain_text("Online")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert page.evaluate("document.getElementById('fleet').scrollWidth") <= PHONE["width"]
+    assert page.evaluate("document.getElementById('main').scrollWidth") <= PHONE["width"]
     for what in ("Pull", "Switch", "Pull + Switch", "Test", "Stop", "Restart agent"):
         box = button(page, what, name).bounding_box()
         assert box

@@ -72,7 +72,7 @@ def test_a_link_to_a_run_opens_it_also_after_a_login(fleet: Lab, log_in: LogIn, 
     page = log_in(fleet, f"/#/runs/{run.id}")
     expect(log(page)).to_contain_text("what it said")
     page.goto(f"{fleet.server.url}/#/hosts/web1")
-    expect(page.get_by_role("navigation", name="Runs of this host")).to_contain_text("Pull")
+    expect(page.get_by_role("region", name="Host", exact=True)).to_contain_text("Pull")
 
 
 def test_an_address_of_a_run_that_is_not_there_is_told(fleet: Lab, log_in: LogIn) -> None:

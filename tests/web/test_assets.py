@@ -37,7 +37,7 @@ class Page(HTMLParser):
         for name, value in given.items():
             if name == "style" or name.startswith("on") or name == "x-html":
                 self.faults.append(f"attribute {name} of <{tag}>")
-            if name in {"src", "href"} and value and value.startswith("/static/"):
+            if value and value.startswith("/static/"):
                 self.references.add(value)
 
 
@@ -50,6 +50,8 @@ def references(path: Path) -> set[str]:
     text = path.read_text()
     if path.suffix == ".html":
         return {reference.removeprefix("/static/") for reference in Page(text).references}
+    if path.suffix == ".json":  # the manifest of the app
+        return {reference.removeprefix("/static/") for reference in re.findall(r'"(/static/[^"]+)"', text)}
     if path.suffix == ".css":
         return {
             reference.removeprefix("/static/") for reference in re.findall(r"url\([\"']?([^\"')]+)", text)
@@ -75,6 +77,11 @@ def vendor() -> ModuleType:
     return module
 
 
+def test_the_version_that_pages_ask_for_is_the_packages() -> None:
+    """js/ui/fresh.js compares it with the one it was loaded with."""
+    assert json.loads((STATIC / "version.json").read_text())["version"] == nixfleet_web.__version__
+
+
 def test_there_are_pages_scripts_and_styles() -> None:
     assert [page.name for page in PAGES] == ["index.html", "login.html"]
     assert len(SCRIPTS) > 10
@@ -92,14 +99,14 @@ def test_nothing_is_shipped_that_nothing_refers_to() -> None:
     waiting = list(reached)
     while waiting:
         path = STATIC / waiting.pop()
-        if path.suffix not in {".html", ".css", ".js"} or "vendor" in path.parts:
+        if path.suffix not in {".html", ".css", ".js", ".json"} or "vendor" in path.parts:
             continue
         for reference in references(path):
             if reference not in reached:
                 reached.add(reference)
                 waiting.append(reference)
     shipped = {named(path) for path in STATIC.rglob("*") if path.is_file()}
-    meta = {"vendor/MANIFEST.json", "vendor/alpine-csp/LICENSE"}
+    meta = {"vendor/MANIFEST.json", "vendor/alpine-csp/LICENSE", "version.json"}
     assert shipped - reached - meta == set()
 
 

@@ -48,10 +48,18 @@ test("a run's time ticks while it goes on and then stands", () => {
   assert.equal(historyView(run({ ...RUN, state: "ended", result: "ok", ended_at: 4500 }), 99_000).outcome, "ok · 2.5 s");
 });
 
-test("addresses name a host or a run and nothing else", () => {
-  assert.deepEqual(parse("#/runs/abc123"), { host: null, run: "abc123" });
-  assert.deepEqual(parse("#/hosts/web-1"), { host: "web-1", run: null });
-  for (const hash of ["", "#", "#/runs/", "#/runs/../x", "#/hosts/<img>", "#/other/x"]) {
-    assert.deepEqual(parse(hash), { host: null, run: null }, hash);
+const where = (hash) => {
+  const { page, over, host, run, line, part } = parse(hash);
+  return [page, over, host ?? run, line, part].filter((one) => one !== null && one !== "");
+};
+
+test("addresses name a page, or what lies over one, and nothing else", () => {
+  assert.deepEqual(where("#/runs/abc123"), ["run", "abc123"]);
+  assert.deepEqual(where("#/runs/abc123/L120"), ["run", "abc123", 120]);
+  assert.deepEqual(where("#/hosts/web-1"), ["host", "web-1"]);
+  assert.deepEqual(where("#/settings/audit"), ["settings", "audit"]);
+  assert.deepEqual(where("#/add"), ["add"]);
+  for (const hash of ["", "#", "#/", "#/runs/", "#/runs/../x", "#/hosts/<img>", "#/other/x"]) {
+    assert.deepEqual(where(hash), ["fleet"], hash);
   }
 });

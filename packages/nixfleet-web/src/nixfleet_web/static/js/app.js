@@ -2,7 +2,7 @@
 
 import { Refused } from "./shell/api.js";
 import { findRun, initial, reduce } from "./core/store.js";
-import { leave, runPath } from "./shell/route.js";
+import { runPath } from "./shell/route.js";
 
 /**
  * @typedef {import("./core/types.js").Fleet} Fleet
@@ -19,9 +19,10 @@ export class App {
   /** @type {Ask} */ ask = async () => true;
   /** @type {Tell} */ tell = () => {};
 
-  /** @param {import("./shell/api.js").Api} api */
-  constructor(api) {
+  /** @param {import("./shell/api.js").Api} api @param {import("./shell/route.js").Router} router */
+  constructor(api, router) {
     this.api = api;
+    this.router = router;
   }
 
   get live() {
@@ -106,13 +107,13 @@ export class App {
   }
 
   close() {
-    leave();
+    this.router.close();
   }
 
   /** @param {string} hostId @param {string} command */
   async #start(hostId, command) {
     const run = await this.api.start(hostId, command);
     if (command === "restart") this.tell({ level: "info", title: `${hostId} is asked to restart its agent` });
-    else location.hash = runPath(run.run_id);
+    else this.router.go(runPath(run.run_id));
   }
 }

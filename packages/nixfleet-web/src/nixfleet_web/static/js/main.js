@@ -5,14 +5,28 @@ import { App } from "./app.js";
 import { announcement } from "./core/run-view.js";
 import { Api, Refused } from "./shell/api.js";
 import { Connection } from "./shell/connection.js";
+import { Keys } from "./shell/keys.js";
+import { FLEET, Router, hostPath, settingsPath } from "./shell/route.js";
+import { Tab } from "./shell/tab.js";
 import { banner, confirm, counts, toasts, topbar } from "./ui/chrome.js";
 import { dock } from "./ui/dock.js";
+import { Finder } from "./ui/finder.js";
+import { fresh } from "./ui/fresh.js";
+import { help } from "./ui/help.js";
+import { hostPage } from "./ui/host-page.js";
+import { Pages } from "./ui/pages.js";
 import { byId } from "./view/dom.js";
 import { HostList } from "./view/host-list.js";
 import { LogView } from "./view/log-view.js";
+import { startMenu } from "./view/menu.js";
 
 const api = new Api();
-const app = new App(api);
+const router = new Router();
+const app = new App(api, router);
+const keys = new Keys();
+const tab = new Tab();
+const pages = new Pages(router, tab);
+const finder = new Finder();
 const log = byId("log", LogView);
 const frame = byId("frame", HTMLDivElement);
 const outcome = byId("outcome", HTMLParagraphElement);
@@ -43,6 +57,7 @@ const connection = new Connection(
 app.onFleet((fleet, before) => {
   hosts.update(fleet, app.live, app.now());
   hosts.mark(openHost);
+  tab.show(fleet, app.status.state === "lost");
   for (const run of fleet.runs.values()) {
     const known = before.runs.get(run.run_id);
     if (run.state === "ended" && known && known.state !== "ended") outcome.textContent = announcement(run);
@@ -51,6 +66,7 @@ app.onFleet((fleet, before) => {
 app.onStatus(() => {
   frame.dataset.connection = app.status.state;
   hosts.update(app.fleet, app.live, app.now());
+  tab.show(app.fleet, app.status.state === "lost");
   if (app.status.state === "lost" || !api.ready) void identify();
 });
 everySecond(() => hosts.tick(app.now()));
@@ -65,18 +81,39 @@ async function identify() {
 }
 
 document.querySelector("[data-skip]")?.addEventListener("click", (event) => {
-  event.preventDefault(); // the address belongs to hosts and runs
-  byId("fleet", HTMLElement).focus();
+  event.preventDefault(); // the address belongs to pages and runs
+  byId("main", HTMLElement).focus();
 });
 
-Alpine.data("topbar", topbar(app));
+pages.add("fleet", { heading: () => "Fleet" });
+pages.add("settings", { heading: () => "Settings" });
+keys.on("find", () => finder.toggle());
+keys.on("fleet", () => router.go(FLEET));
+keys.on("settings", () => router.go(settingsPath()));
+keys.on("add", () => router.go("#/add"));
+finder.add(function* () {
+  yield { title: "Fleet", detail: "g f", icon: "fleet", run: () => router.go(FLEET) };
+  yield { title: "Add a host", detail: "n", icon: "add", run: () => router.go("#/add") };
+  yield { title: "Settings", detail: "g s", icon: "settings", run: () => router.go(settingsPath()) };
+  for (const host of app.fleet.hosts.values()) {
+    yield { title: host.host_id, detail: "host", icon: "host", run: () => router.go(hostPath(host.host_id)) };
+  }
+});
+
+Alpine.data("topbar", topbar(app, finder));
 Alpine.data("banner", banner(app, () => connection.connect(), everySecond));
+Alpine.data("fresh", fresh(app));
 Alpine.data("counts", counts(app));
 Alpine.data("toasts", toasts(app));
 Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
+Alpine.data("help", help(keys, byId("help", HTMLDialogElement)));
+Alpine.data("hostPage", hostPage(app, pages));
 Alpine.data("dock", dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))));
 
 Alpine.start();
+startMenu();
+keys.start();
+router.start();
 connection.connect();
 void identify();
 setInterval(() => ticking.forEach((listener) => listener()), 1000);

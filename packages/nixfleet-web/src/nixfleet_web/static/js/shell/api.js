@@ -64,6 +64,16 @@ export class Api {
     return defaults.run(await this.#ask("GET", `/runs/${encodeURIComponent(runId)}`));
   }
 
+  /** For whatever has no method of its own. @param {string} path below /api/v1 @returns {Promise<any>} */
+  get(path) {
+    return this.#ask("GET", path);
+  }
+
+  /** @param {"POST"|"PATCH"|"PUT"|"DELETE"} method @param {string} path @param {object} [body] @returns {Promise<any>} */
+  send(method, path, body) {
+    return this.#ask(method, path, body);
+  }
+
   /** Whether the server answers at all, within the time. @param {number} timeout milliseconds */
   async alive(timeout) {
     try {
@@ -89,10 +99,21 @@ export class Api {
     }
     const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
     if (response.ok) return answer;
+    if (isMissing(response.status, answer.code ?? "")) throw new Refused({ ...MISSING, status: response.status });
     const title = answer.title || `The server answered with status ${response.status}`;
     throw new Refused({ status: response.status, code: answer.code ?? "", title, detail: answer.detail ?? "" });
   }
 }
+
+/** What an older server answers where this page asks for something newer. */
+const MISSING = {
+  code: "too_old",
+  title: "This server can't do that yet",
+  detail: "It is older than this page. Update nixfleet-server, then it works.",
+};
+
+/** A route that isn't there, as against a host or a run that isn't. @param {number} status @param {string} code */
+const isMissing = (status, code) => status === 405 || (status === 404 && !code.startsWith("no_such"));
 
 /** Address of the program's own output, byte for byte. @param {string} runId */
 export const downloadUrl = (runId) => `${BASE}/runs/${encodeURIComponent(runId)}/log?format=raw`;

@@ -1,27 +1,87 @@
-/** What is open, kept in the address so that it can be shared and survives a reload: #/hosts/NAME, #/runs/ID. */
+/**
+ * What is open, kept in the address so that it can be shared and survives a reload. A page fills the middle; a run and
+ * the adding of a host lie over whatever page was open, and closing them leads back to it.
+ *
+ *   #/  #/hosts/NAME  #/settings/PART      pages
+ *   #/runs/ID  #/runs/ID/L120  #/add       over a page
+ */
 
-/** @typedef {{host: string|null, run: string|null}} Route */
+/**
+ * @typedef {object} Route
+ * @property {"fleet"|"host"|"settings"|null} page null: the one that was open stays
+ * @property {"run"|"add"|null} over
+ * @property {string|null} host
+ * @property {string|null} run
+ * @property {number|null} line of the run's log, from 1
+ * @property {string} part of the settings
+ */
 
-/** @param {string} hash @returns {Route} */
+/** @type {Route} */
+const NOTHING = { page: null, over: null, host: null, run: null, line: null, part: "" };
+
+/** @type {[RegExp, (id: string, more: string) => Partial<Route>][]} */
+const ROUTES = [
+  [/^#\/hosts\/([A-Za-z0-9_-]{1,64})$/, (host) => ({ page: "host", host })],
+  [/^#\/runs\/([A-Za-z0-9_-]{1,64})(?:\/L(\d{1,9}))?$/, (run, line) => ({ over: "run", run, line: Number(line) || null })],
+  [/^#\/settings(?:\/([a-z-]{1,32}))?$/, (part) => ({ page: "settings", part: part ?? "" })],
+  [/^#\/add$/, () => ({ over: "add" })],
+];
+
+/** @param {string} hash @returns {Route} the fleet where nothing else is meant */
 export function parse(hash) {
-  const [, noun, id] = /^#\/(hosts|runs)\/([A-Za-z0-9_-]{1,64})$/.exec(hash) ?? [];
-  return { host: noun === "hosts" ? id : null, run: noun === "runs" ? id : null };
+  for (const [pattern, fill] of ROUTES) {
+    const found = pattern.exec(hash);
+    if (found) return { ...NOTHING, ...fill(found[1], found[2]) };
+  }
+  return { ...NOTHING, page: "fleet" };
 }
 
-/** @param {string} id */
-export const runPath = (id) => `#/runs/${id}`;
+export const FLEET = "#/";
+
+/** @param {string} id @param {number} [line] */
+export const runPath = (id, line) => (line ? `#/runs/${id}/L${line}` : `#/runs/${id}`);
 
 /** @param {string} id */
 export const hostPath = (id) => `#/hosts/${id}`;
 
-/** Nothing open; without the jump to the top that an empty hash makes. */
-export function leave() {
-  history.pushState(null, "", location.pathname);
-  dispatchEvent(new HashChangeEvent("hashchange"));
-}
+/** @param {string} [part] */
+export const settingsPath = (part) => (part ? `#/settings/${part}` : "#/settings");
 
-/** @param {(route: Route) => void} listener called at once and with each change */
-export function watch(listener) {
-  addEventListener("hashchange", () => listener(parse(location.hash)));
-  listener(parse(location.hash));
+export class Router {
+  route = parse("");
+  #pageHash = FLEET;
+  /** @type {((route: Route, before: Route|null) => void)[]} */ #listeners = [];
+
+  /** Call once all listeners are there: they hear of the address as it is. */
+  start() {
+    addEventListener("hashchange", () => this.#read());
+    this.#read(true);
+  }
+
+  /** @param {(route: Route, before: Route|null) => void} listener called with each change; `before` is null at first */
+  listen(listener) {
+    this.#listeners.push(listener);
+  }
+
+  /** @param {string} hash one of the paths above */
+  go(hash) {
+    location.hash = hash;
+  }
+
+  /** Away with what lies over the page. */
+  close() {
+    if (this.route.over) location.hash = this.#pageHash;
+  }
+
+  /** Address of the page that is open, whatever lies over it. */
+  get pageHash() {
+    return this.#pageHash;
+  }
+
+  #read(first = false) {
+    const before = first ? null : this.route;
+    this.route = parse(location.hash);
+    if (this.route.page) this.#pageHash = location.hash || FLEET;
+    for (const listener of this.#listeners) listener(this.route, before);
+  }
 }

@@ -21,14 +21,24 @@ const LIVE = {
 
 /** @typedef {import("../app.js").App} App */
 
-/** @param {App} app */
-export const topbar = (app) => () => ({
+/** @param {App} app @param {import("./finder.js").Finder} finder */
+export const topbar = (app, finder) => () => ({
   live: LIVE.connecting,
+  fleet: /** @type {string|null} */ (null),
+  settings: /** @type {string|null} */ (null),
   theme: THEMES.find((theme) => theme.name === recall("theme", "system")) ?? THEMES[0],
   init() {
     app.onStatus(() => {
       this.live = LIVE[app.status.state];
     });
+    app.router.listen(({ page }) => {
+      if (!page) return; // something opened over the page
+      this.fleet = page === "fleet" ? "page" : null;
+      this.settings = page === "settings" ? "page" : null;
+    });
+  },
+  find() {
+    finder.toggle();
   },
   nextTheme() {
     const at = THEMES.findIndex((theme) => theme.name === this.theme.name);

@@ -3,7 +3,7 @@
 import { NO_RUN, historyView, runView } from "../core/run-view.js";
 import { downloadUrl } from "../shell/api.js";
 import { recall, remember } from "../shell/preferences.js";
-import { runPath, watch } from "../shell/route.js";
+import { runPath } from "../shell/route.js";
 import { byId, iconUrl } from "../view/dom.js";
 import { STOP } from "./chrome.js";
 
@@ -27,7 +27,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
   let runs = [];
   let followed = "";
   /** @type {import("../shell/route.js").Route} */
-  let wanted = { host: null, run: null };
+  let wanted = app.router.route;
   let missed = false;
   /** @type {Element|null} */
   let opener = null;
@@ -55,34 +55,21 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       app.onStatus(() => {
         if (app.live && missed) void this.go(wanted);
       });
-      watch((route) => void this.go(route));
+      app.router.listen((route) => void this.go(route));
     },
 
     /** @param {import("../shell/route.js").Route} route */
     async go(route) {
       wanted = route;
       missed = false;
-      const { host, run } = route;
-      if (!host && !run) return this.shut();
+      if (!route.run) return this.shut();
       try {
-        if (run) await this.openRun(run, route);
-        else if (host) await this.openHost(host, route);
+        await this.openRun(route.run, route);
       } catch (problem) {
         if (wanted !== route) return;
         missed = true; // tried again with the next connection
         app.fail(problem);
       }
-    },
-
-    /** The host's history and, if it has one, its newest run. @param {string} hostId @param {import("../shell/route.js").Route} route */
-    async openHost(hostId, route) {
-      const [newest] = await this.loadHistory(hostId);
-      if (wanted !== route) return; // something else was opened meanwhile
-      if (newest) return this.showRun(newest);
-      current = null;
-      this.unfollow();
-      this.run = { ...NO_RUN, icon: iconUrl(NO_RUN.shape), download: "", title: "" };
-      log.begin("No output yet");
     },
 
     /** @param {string} runId @param {import("../shell/route.js").Route} route */
@@ -165,7 +152,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       if (this.open === open) return;
       this.open = open;
       const covers = open && matchMedia(NARROW).matches;
-      const main = byId("fleet", HTMLElement);
+      const main = byId("main", HTMLElement);
       if (covers) {
         opener = document.activeElement;
         setTimeout(() => byId("run-title", HTMLHeadingElement).focus()); // once it is shown

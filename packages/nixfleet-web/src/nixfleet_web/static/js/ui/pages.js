@@ -1,0 +1,57 @@
+/** The pages in the middle: which is open, its heading, and where the focus goes when another opens. */
+
+import { byId, setText } from "../view/dom.js";
+
+/**
+ * @typedef {import("../shell/route.js").Route} Route
+ * @typedef {object} Page
+ * @property {(route: Route) => string} heading
+ * @property {boolean} [foreign] the heading is a name that a machine has
+ * @property {(route: Route) => void} [enter] it opens, or stays open with another address
+ * @property {() => void} [leave]
+ */
+
+export class Pages {
+  /** @type {Map<string, Page>} */ #pages = new Map();
+  #open = "";
+  #title = byId("page-title", HTMLHeadingElement);
+  #main = byId("main", HTMLElement);
+
+  /** @param {import("../shell/route.js").Router} router @param {import("../shell/tab.js").Tab} tab */
+  constructor(router, tab) {
+    this.tab = tab;
+    router.listen((route, before) => this.#show(route, before === null));
+  }
+
+  /** @param {"fleet"|"host"|"settings"} name as in `data-page` of index.html @param {Page} page */
+  add(name, page) {
+    this.#pages.set(name, page);
+  }
+
+  get open() {
+    return this.#open;
+  }
+
+  /** @param {Route} route @param {boolean} first */
+  #show(route, first) {
+    const name = route.page ?? (this.#open || "fleet");
+    const page = this.#pages.get(name);
+    if (!page || (!route.page && this.#open)) return; // something lies over it now, or no longer does
+    const other = name !== this.#open;
+    if (other) this.#pages.get(this.#open)?.leave?.();
+    this.#open = name;
+    for (const element of document.querySelectorAll("[data-page]")) {
+      /** @type {HTMLElement} */ (element).hidden = element.getAttribute("data-page") !== name;
+    }
+    const heading = page.heading(route);
+    const renamed = this.#title.textContent !== heading;
+    setText(this.#title, heading);
+    this.#title.className = page.foreign ? "foreign mono" : "";
+    this.tab.name(heading);
+    page.enter?.(route);
+    if (!first && renamed) {
+      this.#main.scrollTop = 0;
+      this.#title.focus({ preventScroll: true }); // a screen reader says where we are; Tab goes on from here
+    }
+  }
+}
