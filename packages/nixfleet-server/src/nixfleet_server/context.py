@@ -9,6 +9,7 @@ from nixfleet_protocol import limits
 from nixfleet_server.auth.sessions import SessionCookies
 from nixfleet_server.domain.login import Attempts
 from nixfleet_server.live.bulk import Bulks
+from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.ticker import Ticker
 from nixfleet_server.settings import Settings
@@ -23,6 +24,7 @@ class Context:
     ticker: Ticker
     cookies: SessionCookies
     bulks: Bulks
+    history: History
     register_timeout: float = limits.REGISTER_TIMEOUT
     silence_max: float = limits.SILENCE_MAX
     connections_max: int = limits.CONNECTIONS_MAX

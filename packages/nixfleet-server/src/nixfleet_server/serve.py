@@ -20,6 +20,7 @@ from nixfleet_server.context import Context
 from nixfleet_server.errors import ConfigError
 from nixfleet_server.intake import bounded, raise_file_limit
 from nixfleet_server.live.bulk import Bulks
+from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.ticker import Ticker
 from nixfleet_server.lock import make_data_dir, owner
@@ -93,16 +94,21 @@ async def running(
     """The fleet's state, loaded, looked after, and in the end written out."""
     hub = Hub(settings, database, files=files)
     bulks = Bulks(hub)
-    ticker = Ticker(hub, bulks)
+    history = History(hub)
+    ticker = Ticker(hub, bulks, history)
     await hub.load()
     await bulks.load()
+    await history.load()
     looking = asyncio.create_task(ticker.run())
     try:
         hashed = settings.password_hash.get_secret_value() if settings.password_hash else ""
-        yield Context(settings, hub, ticker, SessionCookies(session_secrets(settings), hashed), bulks)
+        yield Context(
+            settings, hub, ticker, SessionCookies(session_secrets(settings), hashed), bulks, history
+        )
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
+        await history.write()
         await hub.close()
 
 

@@ -1,7 +1,7 @@
 """The routes about runs on many hosts, time-outs and history. `routes` puts them into the one table."""
 
 from nixfleet_protocol.messages import RunView, fleet
-from nixfleet_server.api import runs
+from nixfleet_server.api import metrics, runs
 from nixfleet_server.api.rules import API, Rule
 
 DISPATCH = (
@@ -17,6 +17,16 @@ DISPATCH = (
 """What can keep a command from being started."""
 
 RULES: tuple[Rule, ...] = (
+    Rule("GET", "/metrics", "read", metrics.prometheus, media="text/plain"),
+    Rule("GET", f"{API}/stats", "read", metrics.stats, fleet.FleetStats),
+    Rule(
+        "GET",
+        f"{API}/hosts/{{host_id}}/metrics",
+        "read",
+        metrics.show,
+        fleet.MetricsHistory,
+        problems=("no_such_host",),
+    ),
     Rule(
         "POST",
         f"{API}/runs",

@@ -34,7 +34,6 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "too_large": (413, "The body is too large"),
     "invalid": (422, "Invalid request"),
     "unknown_command": (422, "Unknown command"),
-    "not_supported": (422, "Not supported yet"),
     "too_many_logins": (429, "Too many login attempts"),
     "internal": (500, "A fault of the server"),
     "shutting_down": (503, "The server is about to restart"),

@@ -131,6 +131,7 @@ class AgentConnection(Connection):
         if self._closing is not None:
             return
         if self.end.refused > refused:
+            self.hub.counts.refused_records += self.end.refused - refused
             log.warning(
                 "output broke a rule and was not kept",
                 host=self.host.name,
@@ -176,7 +177,9 @@ class AgentConnection(Connection):
     async def _on_heartbeat(self, message: Heartbeat) -> None:
         host = self.host
         host.record.facts = message.facts or host.record.facts
-        host.metrics = message.metrics
+        host.metrics = None
+        if message.metrics is not None:
+            self.hub.measured(host, message.metrics)
         if host.run and message.run_id == host.run.view.run_id:
             host.run.pid = message.command_pid or host.run.pid
         self.hub.host_changed(host)
@@ -191,7 +194,9 @@ class AgentConnection(Connection):
                 continue
             if run.ending:  # its log is complete: these came before, and the end is acknowledged soon
                 continue
+            before = run.received
             data = run.accept(outputs)
+            self.hub.counts.lines += run.received - before
             if data:
                 self.hub.logs.append(run_id, data, run.received)
             if outputs[0].seq <= run.durable:

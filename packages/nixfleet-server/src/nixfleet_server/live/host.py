@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from nixfleet_protocol.messages import Metrics, RunView
 from nixfleet_protocol.messages.browser import HostView
 from nixfleet_server.clock import wall_clock
+from nixfleet_server.domain.availability import Days, day_of, share
 from nixfleet_server.domain.flapping import flapping
 from nixfleet_server.domain.presence import presence
 from nixfleet_server.live.run import LiveRun
@@ -28,6 +29,8 @@ class LiveHost:
         """The run under way, `stop` and `restart` aside."""
         self.queue: list[LiveRun] = []
         """Runs that wait for it, in the order to send them."""
+        self.days: Days = {}
+        """How long it was there."""
         self.last_run = last_run
         self.adopted = 0
         """Runs taken over from it that we did not know."""
@@ -56,6 +59,10 @@ class LiveHost:
         """What of it changes because time passes."""
         return f"{self.presence(now)} {flapping(self.turns, now)}"
 
+    def availability(self) -> float | None:
+        """Percent of the last 30 days that it was there; None while nothing is known."""
+        return share(self.days, day_of(wall_clock()))
+
     def view(self, now: float) -> HostView:
         """The host as peers see it; `now` by the monotonic clock."""
         record, run = self.record, self.run
@@ -81,6 +88,7 @@ class LiveHost:
             flapping=flapping(self.turns, now),
             token_overlap_until=record.overlap_until(wall_clock()),
             queued=len(self.queue),
+            availability=self.availability(),
             last_run=brief(run.snapshot() if run else self.last_run),
         )
 

@@ -11,11 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nixfleet_protocol.encode import encode
-from nixfleet_protocol.messages import RunView
+from nixfleet_protocol.messages import Metrics, RunView
 from nixfleet_protocol.messages.browser import CommandProgress, RunUpdate
 from nixfleet_server import logging
 from nixfleet_server.clock import wall_clock
 from nixfleet_server.domain import timeouts
+from nixfleet_server.live.counts import Counts
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.life import admit, give_up
 from nixfleet_server.live.queue import send_next
@@ -58,6 +59,9 @@ class Hub:
         self.timeouts = timeouts.parse(settings.timeouts)
         self.when_ended: list[Callable[[LiveRun], None]] = []
         """Told of each run that has ended."""
+        self.when_measured: list[Callable[[LiveHost, Metrics], None]] = []
+        """Told of each measurement."""
+        self.counts = Counts()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loading = asyncio.Lock()  # two loads at a time could each undo what the other found
         self._version = 0
@@ -73,8 +77,9 @@ class Hub:
         version = await self.db.version()
         if version == self._version:
             return False
-        self._version = version
-        await self.load_hosts()
+        async with self._loading:  # who asks meanwhile waits too, rather than take the old for the new
+            await self._load_hosts()
+            self._version = version
         return True
 
     async def load_hosts(self) -> None:
@@ -145,8 +150,17 @@ class Hub:
         host = self.hosts.get(run.view.host_id)
         if host is not None and host.queue:
             self.spawn(send_next(self, host))
+        view = run.view
+        seconds = None if view.started_at is None else ((view.ended_at or 0) - view.started_at) / 1000
+        self.counts.run_ended(view.command, view.result or "", seconds)
         for tell in self.when_ended:
             tell(run)
+
+    def measured(self, host: LiveHost, metrics: Metrics) -> None:
+        """A host told its load."""
+        host.metrics = metrics
+        for tell in self.when_measured:
+            tell(host, metrics)
 
     def progressed(self, run: LiveRun) -> None:
         """Every watcher gets how far a run is."""

@@ -5,6 +5,7 @@ import asyncio
 from nixfleet_server import logging
 from nixfleet_server.live import deadlines
 from nixfleet_server.live.bulk import Bulks
+from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.store import access
 
@@ -19,16 +20,21 @@ SAVE_EVERY = 5
 class Ticker:
     """Looks after the hub once a second. `beat` is when it last did, by the hub's monotonic clock."""
 
-    def __init__(self, hub: Hub, bulks: Bulks) -> None:
+    def __init__(self, hub: Hub, bulks: Bulks, history: History) -> None:
         self._hub = hub
         self._bulks = bulks
+        self._history = history
+        self.lag = 0.0
+        """Seconds that the last tick came late: how long the event loop was busy with one thing."""
         self.beat = hub.monotonic()
 
     async def run(self) -> None:
         """Tick for ever; a tick that fails is logged and the next one comes."""
         count = 0
         while True:
+            due = self._hub.monotonic() + TICK
             await asyncio.sleep(TICK)
+            self.lag = max(0.0, self._hub.monotonic() - due)
             count += 1
             try:
                 await self._tick(save=count % SAVE_EVERY == 0)
@@ -48,6 +54,7 @@ class Ticker:
                 browser.close(1008, "the session is over: log in again")
         deadlines.look(hub)
         self._bulks.look()
+        await self._history.tick()
         if await hub.refresh():
             await close_strangers(hub)
         if save:

@@ -39,6 +39,11 @@ class LogStore:
         """Write whole records, the last of which is `seq`. Returns at once; `on_durable` tells when it is safe."""
         self._writer.append(run_id, data, seq)
 
+    @property
+    def waiting(self) -> int:
+        """Pieces handed over and not written."""
+        return self._writer.waiting
+
     def close(self, run_id: str) -> None:
         """Nothing more comes for this run."""
         self._writer.close(run_id)

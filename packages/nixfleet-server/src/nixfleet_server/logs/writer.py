@@ -71,6 +71,11 @@ class LogWriter:
         """Write whole records, the last of which is `seq`. Returns at once."""
         self._queue.put(_Append(run_id, data, seq))
 
+    @property
+    def waiting(self) -> int:
+        """Pieces handed over and not written."""
+        return self._queue.qsize()
+
     def close(self, run_id: str) -> None:
         """Nothing more comes for this run."""
         self._queue.put(_Close(run_id))

@@ -56,15 +56,24 @@ class Database:
         self.engine = make_engine(url)
         self._reader = self.engine.execution_options(write=False)
         self._writer = self.engine.execution_options(write=True)
+        self.waiting = 0
+        """Pieces of work handed over and not done."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` off the event loop in a reading transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.read_now, work)
+        return await self._hand_over(self.read_now, work)
 
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run `work` off the event loop; its changes are on disk when this returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.write_now, work)
+        return await self._hand_over(self.write_now, work)
+
+    async def _hand_over(self, do: Callable[[Callable[[Session], T]], T], work: Callable[[Session], T]) -> T:
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, do, work)
+        finally:
+            self.waiting -= 1
 
     def read_now(self, work: Callable[[Session], T]) -> T:
         """The same, here and now: for commands, not for the server."""
