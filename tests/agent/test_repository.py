@@ -10,7 +10,8 @@ import pytest
 
 from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
-from nixfleet_agent.repository import Repository, git_env, reason_of
+from nixfleet_agent.gitenv import git_env
+from nixfleet_agent.repository import Repository, reason_of
 from nixfleet_agent.runner.context import Failed, Ran
 from nixfleet_protocol.messages import Options
 from tests.agent.conftest import Repo
@@ -242,7 +243,7 @@ def test_ssh_uses_the_given_key_and_no_other(tmp_path: Path) -> None:
     )
     command = git_env(config)["GIT_SSH_COMMAND"]
 
-    assert f"-i '{key}'" in command
+    assert f"'IdentityFile=\"{key}\"'" in command
     for option in ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=accept-new"):
         assert option in command
 

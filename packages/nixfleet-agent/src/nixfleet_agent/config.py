@@ -16,6 +16,7 @@ from nixfleet_agent.system import ask, own_name
 from nixfleet_protocol import limits
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}")
 _URL = re.compile(r"(https?|wss?)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+)(?::(\d{1,5}))?(/[^\s?#]*)?")
 _SIZE = re.compile(r"(\d{1,15}) ?(?:([kmg])(?:ib|b)?|b)?", re.IGNORECASE)
@@ -58,6 +59,9 @@ class Config:
     branch: str
     repo_dir: str | None
     ssh_key: str | None
+    ssh_known_hosts: str | None
+    allowed_signers: str | None
+    """Path of an allowed_signers file, or GPG fingerprints in capitals with commas between."""
     state_dir: str
     """Of whoever runs commands: clone, journals, locks. Root's with a runner socket, and the resident only reads it."""
     resident_dir: str
@@ -259,6 +263,19 @@ def _absolute(text: str, name: str) -> str:
     return os.path.normpath(path)
 
 
+def _signers(text: str, name: str) -> str:
+    if text.startswith(("/", "~")):
+        return _absolute(text, name)
+    keys = [key.replace(" ", "").upper() for key in text.split(",")]
+    if not all(_FINGERPRINT.fullmatch(key) for key in keys):
+        raise _bad(
+            name,
+            text,
+            "the path of an allowed_signers file, or GPG fingerprints (40 hex digits), comma-separated",
+        )
+    return ",".join(keys)
+
+
 def _flag(text: str, name: str) -> bool:
     if text.lower() not in ("0", "1", "true", "false", "yes", "no", "on", "off"):
         raise _bad(name, text, "1 or 0")
@@ -316,6 +333,15 @@ VARIABLES: dict[str, Variable] = {
     "branch": Variable("NIXFLEET_BRANCH", _branch, _fixed("main"), "branch to follow; default main"),
     "repo_dir": Variable("NIXFLEET_REPO_DIR", _absolute, _fixed(None), "existing checkout instead"),
     "ssh_key": Variable("NIXFLEET_SSH_KEY", _absolute, _fixed(None), "private key for git over ssh"),
+    "ssh_known_hosts": Variable(
+        "NIXFLEET_SSH_KNOWN_HOSTS", _absolute, _fixed(None), "take only the host keys in this file"
+    ),
+    "allowed_signers": Variable(
+        "NIXFLEET_ALLOWED_SIGNERS",
+        _signers,
+        _fixed(None),
+        "allowed_signers file or GPG fingerprints: others' commits are refused",
+    ),
     "state_dir": Variable("NIXFLEET_STATE_DIR", _absolute, _state_dir, "journals, clone, locks"),
     "resident_dir": Variable(
         "NIXFLEET_RESIDENT_DIR", _absolute, _fixed(None), "the resident's own state, where root runs commands"

@@ -7,7 +7,7 @@ damaged. Nothing that a server sends can become an option, a transport or a prog
 import contextlib
 import fcntl
 import os
-import shlex
+import re
 import shutil
 import stat
 import subprocess
@@ -17,25 +17,28 @@ from typing import Protocol
 
 from nixfleet_agent.address import redact
 from nixfleet_agent.config import Config
+from nixfleet_agent.gitenv import LOCAL_UPLOAD_PACK, git_env, is_local
 from nixfleet_agent.runner.context import Context, Failed, Ran
+from nixfleet_agent.signatures import check_commit
 from nixfleet_agent.system import foreign
 
 NETWORK_TIMEOUT = 900.0
 """Seconds for a clone or fetch: a big repository on a slow line, but not for ever (an auth prompt never ends)."""
 _COMPLAINTS = (
+    "no such identity: ",
+    "are too open",
     "Permission denied (",
     "Host key verification failed",
     "Could not resolve host",
     "Connection refused",
+    "timed out",
     "ERROR: ",
     "fatal: ",
     "error: ",
 )
 """What a line that tells the reason holds, the most telling first."""
+_OFFENDING = re.compile(rb"^Offending .* key in (\S.*?)\r?$", re.MULTILINE)
 _QUERY_TIMEOUT = 60.0
-_LOCAL_UPLOAD_PACK = "git -c safe.directory='*' upload-pack"
-"""The other end of an origin on this machine. The operator named it, so whoever owns it is not dubious; what we tell git
-in its environment doesn't reach that end."""
 
 
 class Runs(Protocol):
@@ -44,37 +47,6 @@ class Runs(Protocol):
     def __call__(
         self, argv: list[str], cwd: str, *, env: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> Ran: ...
-
-
-def git_env(config: Config) -> dict[str, str]:
-    """What git gets to see: no prompts, no program from a URL, our key and none other, this repository is ours."""
-    path = config.repository or ""
-    settings = {
-        "protocol.ext.allow": "never",
-        "safe.directory": path,
-        "core.fsmonitor": "false",
-        "advice.detachedHead": "false",
-        "gc.autoDetach": "false",
-    }
-    if not config.repo_dir:
-        settings["core.hooksPath"] = "/dev/null"
-    if _is_local(config.repo_url or ""):
-        settings["remote.origin.uploadpack"] = _LOCAL_UPLOAD_PACK
-    env = {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "",
-        "SSH_ASKPASS": "",
-        # A damaged .git must never make git climb into a repository that happens to lie above.
-        "GIT_CEILING_DIRECTORIES": os.path.dirname(path),
-        "GIT_CONFIG_COUNT": str(len(settings)),
-        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20",
-    }
-    if config.ssh_key:
-        env["GIT_SSH_COMMAND"] += f" -o IdentitiesOnly=yes -i {shlex.quote(config.ssh_key)}"
-    for number, (key, value) in enumerate(settings.items()):
-        env[f"GIT_CONFIG_KEY_{number}"] = key
-        env[f"GIT_CONFIG_VALUE_{number}"] = value
-    return env
 
 
 class Repository:
@@ -94,6 +66,7 @@ class Repository:
         if not self._config.repo_url:
             context.note(f"pull: fast-forward of {self.path}")
             self._must(context.run, "pull", "pull", "--ff-only", "--", "origin", ref or self._config.branch)
+            self._check_head(context.note)
             return
         self.prepare(context.run, context.note)
         context.note(f"pull: {ref or self._config.branch} from {redact(self._config.repo_url)}")
@@ -105,8 +78,31 @@ class Repository:
         """See that there is a working tree to work in; an isolated one is cloned if need be."""
         if self._config.repo_url:
             self.prepare(context.run, context.note)
+            if (
+                self._config.allowed_signers
+            ):  # a signature is worth nothing for a tree that is no longer the commit's
+                self._must(context.run, "reset", "reset", "--quiet", "--hard", "HEAD", "--")
+                self._must(context.run, "clean", "clean", "--quiet", "-ffdx")
         elif problem := self.problem():
             raise Failed(f"{problem}: clone the repository there")
+        self._check_head(context.note)
+
+    def check(self, commit: str, note: Callable[[str], None]) -> None:
+        """See that an allowed signer signed the commit, where only theirs may be used. Raises Failed."""
+        if self._config.allowed_signers:
+            who = check_commit(self.path, self._env, self._config.allowed_signers, commit)
+            note(f"signature: {commit[:12]} is signed by {who}")
+
+    def _check_head(self, note: Callable[[str], None]) -> None:
+        """The same for what is checked out; a user's own checkout must hold nothing else."""
+        if not self._config.allowed_signers:
+            return
+        self.check(self.head() or "HEAD", note)
+        if self._config.repo_dir and self._ask("status", "--porcelain", "--ignored") != "":
+            raise Failed(
+                f"{self.path} holds files that are no part of its signed commit: commit or remove them "
+                "(`git status --ignored` lists them)"
+            )
 
     def prepare(self, run: Runs, note: Callable[[str], None]) -> None:
         """Make an isolated clone usable: cloned if missing, made anew if damaged or of another origin."""
@@ -136,7 +132,7 @@ class Repository:
         os.mkdir(fresh, 0o700)
         note(f"clone: {redact(url)}, branch {self._config.branch}")
         # --no-local: a local origin is asked as any other is, instead of linking its files.
-        how = ["--no-local", f"--upload-pack={_LOCAL_UPLOAD_PACK}"] if _is_local(url) else []
+        how = ["--no-local", f"--upload-pack={LOCAL_UPLOAD_PACK}"] if is_local(url) else []
         argv = ["git", "clone", *how, "--branch", self._config.branch, "--single-branch", "--", url, fresh]
         ran = run(argv, os.path.dirname(self.path), env=self._env, timeout=NETWORK_TIMEOUT)
         if ran.exit_code:
@@ -179,6 +175,7 @@ class Repository:
                     "rev-parse", "--verify", "--quiet", f"{local if kind else branch}^{{commit}}"
                 )
                 if target:
+                    self.check(target, context.note)
                     return target
                 raise Failed(f"there is no branch, tag or commit {branch} in the repository")
             sound = self._ask("fsck", "--connectivity-only", "--no-dangling", "--no-progress") is not None
@@ -234,13 +231,13 @@ def exclusive(config: Config, check: Callable[[], None]) -> Iterator[None]:
         os.close(fd)
 
 
-def _is_local(url: str) -> bool:
-    return url.startswith(("/", "file:"))
-
-
 def _why(what: str, ran: Ran) -> str:
     if ran.late:
         return f"{what} took longer than {NETWORK_TIMEOUT:g} s and was ended"
+    if b"REMOTE HOST IDENTIFICATION HAS CHANGED" in ran.tail:
+        found = _OFFENDING.search(ran.tail)
+        where = f": remove the line {found[1].decode(errors='replace')}" if found else ""
+        return f"{what} refused: the repository's server shows another SSH host key than before. If that is right{where}"
     reason = reason_of(ran.tail) or ran.last_line
     return f"{what} failed with exit code {ran.exit_code}" + (f": {redact(reason)}" if reason else "")
 
