@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Ansi, CR } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/ansi.js";
+import { CONTRAST_MIN, PANE, TEXT, contrast, drawn, solidOf } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/palette.js";
 
 const shown = (...chunks) => {
   const ansi = new Ansi();
@@ -28,13 +29,12 @@ test("one thing can be reset and the rest stays", () => {
   ]);
 });
 
-test("256 colours and true colours in both notations; black on the dark pane is lifted", () => {
+test("256 colours and true colours in both notations", () => {
   assert.equal(shown("\x1b[38;5;208mx")[0].style.fg, "rgb(255 135 0)");
   assert.equal(shown("\x1b[38;5;9mx")[0].style.fg, "9");
   assert.equal(shown("\x1b[38;2;200;100;250mx")[0].style.fg, "rgb(200 100 250)");
   assert.equal(shown("\x1b[38:2::200:100:250mx")[0].style.fg, "rgb(200 100 250)");
   assert.equal(shown("\x1b[48;2;0;0;0mx")[0].style.bg, "rgb(0 0 0)");
-  assert.equal(shown("\x1b[38;2;0;0;0mx")[0].style.fg, "rgb(110 110 110)");
   assert.equal(shown("\x1b[38;5;999mx\x1b[38;2;1mx")[0].style, null);
 });
 
@@ -82,4 +82,43 @@ test("control characters are visible or gone, bytes that are not UTF-8 are named
   assert.equal(text("a\u{10ff80}\u{10ffff}b"), "a\\x80\\xFFb");
   assert.equal(text("a\tb"), "a\tb");
   assert.equal(text("a\rb"), "a<CR>b");
+});
+
+test("whatever arrives, in whatever pieces: no control character is left, styles hold nothing but what is known", () => {
+  const bits = ["\x1b", "[", "]", "0", ";", "31", "m", "8", "http://evil", "\x07", "\\", "P", "\x9b", "\x9c", "K", "a", "<b>", "\r", "\n", "\u202e", "\u{10ff9b}", "?", "38", "2", ":", "\x00", "\x18"];
+  let seed = 7;
+  const next = (below) => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % below;
+  const known = new Set(["fg", "bg", "bold", "dim", "italic", "underline", "strike", "inverse"]);
+  for (let round = 0; round < 3000; round += 1) {
+    const some = Array.from({ length: next(24) }, () => bits[next(bits.length)]);
+    const whole = some.join("");
+    const cut = some.slice(0, next(some.length + 1)).join("").length;
+    for (const pieces of [shown(whole), shown(whole.slice(0, cut), whole.slice(cut))]) {
+      for (const piece of pieces) {
+        if (piece === CR) continue;
+        assert.doesNotMatch(piece.text, /[\x00-\x08\x0b-\x1f\x7f-\x9f]/, JSON.stringify(whole));
+        for (const [name, value] of Object.entries(piece.style ?? {})) {
+          assert.ok(known.has(name));
+          assert.match(String(value), /^(?:true|\d{1,2}|rgb\(\d{1,3} \d{1,3} \d{1,3}\))$/);
+        }
+      }
+    }
+    assert.equal(text(whole), text(whole.slice(0, cut), whole.slice(cut)), JSON.stringify(whole));
+  }
+});
+
+test("every pair of colours can be read on the pane: WCAG's 4.5 to 1", () => {
+  const levels = [0, 51, 102, 153, 204, 255];
+  const colours = [undefined, ...Array.from({ length: 16 }, (_, at) => String(at))];
+  for (const red of levels) for (const green of levels) for (const blue of levels) colours.push(`rgb(${red} ${green} ${blue})`);
+  for (const fg of colours) {
+    for (const bg of colours) {
+      for (const more of [{}, { dim: true }, { inverse: true }, { dim: true, inverse: true }]) {
+        const seen = drawn({ fg, bg, ...more });
+        const ink = seen.fg === null ? TEXT : solidOf(seen.fg, "fg");
+        const ground = seen.bg === null ? PANE : solidOf(seen.bg, "bg");
+        assert.ok(contrast(ink, ground) >= CONTRAST_MIN, JSON.stringify([fg, bg, more, seen]));
+      }
+    }
+  }
 });

@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LogLines, SHOWN_MAX, plainText } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/log-lines.js";
+import { SHOWN_MAX, plainText, toLines } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/log-lines.js";
 
 let seq = 0;
 const record = (line, extra = {}) => ({ seq: (seq += 1), at: 1000, stream: "stdout", line, partial: false, ...extra });
-const lines = (...records) => {
-  const log = new LogLines();
-  for (const one of records) log.add(one);
-  return log.lines.map(plainText);
-};
+const lines = (...records) => toLines(records).map(plainText);
 
 test("a record is a line", () => {
   assert.deepEqual(lines(record("one"), record(""), record("two")), ["one", "", "two"]);
@@ -29,37 +25,22 @@ test("a carriage return starts the line over, also across pieces; one at the end
   assert.deepEqual(lines(record("10%\r50%\r100%")), ["100%"]);
   assert.deepEqual(lines(record("10%\r", { partial: true }), record("20%\r", { partial: true }), record("done")), ["done"]);
   assert.deepEqual(lines(record("windows\r"), record("next")), ["windows", "next"]);
+  assert.equal(toLines([record("10%\r50%\r100%")])[0].folded, 2, "how often it was written over is known");
 });
 
 test("an escape cut between two pieces is one escape", () => {
-  const log = new LogLines();
-  log.add(record("\x1b[3", { partial: true }));
-  log.add(record("1mred"));
-  assert.deepEqual(log.lines[0].spans, [{ text: "red", style: { fg: "1" } }]);
+  const [line] = toLines([record("\x1b[3", { partial: true }), record("1mred")]);
+  assert.deepEqual(line.spans, [{ text: "red", style: { fg: "1" } }]);
 });
 
 test("a colour goes on over lines of its stream and not into the other", () => {
-  const log = new LogLines();
-  for (const one of [record("\x1b[32ma"), record("b"), record("c", { stream: "stderr" })]) log.add(one);
-  assert.deepEqual(log.lines.map((line) => line.spans[0].style?.fg), ["2", "2", undefined]);
+  const all = toLines([record("\x1b[32ma"), record("b"), record("c", { stream: "stderr" })]);
+  assert.deepEqual(all.map((line) => line.spans[0].style?.fg), ["2", "2", undefined]);
 });
 
 test("a line of a megabyte shows its beginning and says how much is left out", () => {
-  const log = new LogLines();
-  for (let piece = 0; piece < 64; piece += 1) log.add(record("x".repeat(16_384), { partial: piece < 63 }));
-  assert.equal(log.lines.length, 1);
-  assert.equal(log.lines[0].length, SHOWN_MAX);
-  assert.equal(log.lines[0].hidden, 64 * 16_384 - SHOWN_MAX);
-});
-
-test("tells the first line that changed", () => {
-  const log = new LogLines();
-  assert.equal(log.takeChanged(), null);
-  log.add(record("a"));
-  log.add(record("b", { partial: true }));
-  assert.equal(log.takeChanged(), 0);
-  log.add(record("c", { stream: "stderr" }));
-  log.add(record("b"));
-  assert.equal(log.takeChanged(), 1);
-  assert.equal(log.takeChanged(), null);
+  const all = toLines(Array.from({ length: 64 }, (_, piece) => record("x".repeat(16_384), { partial: piece < 63 })));
+  assert.equal(all.length, 1);
+  assert.equal(all[0].length, SHOWN_MAX);
+  assert.equal(all[0].hidden, 64 * 16_384 - SHOWN_MAX);
 });

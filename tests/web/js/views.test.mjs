@@ -32,9 +32,53 @@ test("a host shows the run under way with its progress, then how it ended", () =
 test("a run that ended shows outcome, counts, and each failed test's output", () => {
   const view = runView(run({ ...RUN, state: "ended", result: "failed", exit_code: 1, ended_at: 5000, tests: TESTS }), 9000);
   assert.equal(view.outcome, "Test failed · 9 of 10 tests passed · exit 1");
-  assert.deepEqual(view.failures, [{ name: "T03-dns.sh", exit: "exit 1", output: "no answer\n" }]);
+  assert.deepEqual(view.failures, [{ id: "test-0", name: "T03-dns.sh", exit: "exit 1", output: "no answer\n", command: "" }]);
   assert.equal(view.stoppable, false);
   assert.equal(view.ended, true);
+});
+
+test("what Nix does is told as one would: built of all, copied of all, what it is at; no percentage while it plans", () => {
+  const nix = (more) => run({ ...RUN, command: "switch", progress: { phase: "build", nix: { planning: false, built: 12, to_build: 40, copied: 3, to_copy: 9, current: "hello-2.12", build_phase: "buildPhase", ...more } } });
+  const view = runView(nix({}), 0);
+  assert.equal(view.step, "building 12/40, copying 3/9");
+  assert.equal(view.current, "hello-2.12 · buildPhase");
+  assert.equal(view.percent, 31);
+  const planning = runView(nix({ planning: true, built: 2, to_build: 2 }), 0);
+  assert.equal(planning.step, "building 2, copying 3/9");
+  assert.equal(planning.percent, null);
+  assert.equal(runView(nix({ failed: 1 }), 0).step, "building 12/40, copying 3/9, 1 failed");
+});
+
+test("how long it may still take is what such runs took on this host", () => {
+  const past = [60, 100, 80].map((seconds, at) => run({ ...RUN, run_id: String(at).repeat(32), state: "ended", result: "ok", started_at: 1000, ended_at: 1000 + seconds * 1000 }));
+  const bad = run({ ...RUN, run_id: "f".repeat(32), state: "ended", result: "failed", started_at: 1000, ended_at: 2000 });
+  const other = { ...past[0], command: "switch", ended_at: 9_000_000 };
+  const going = run({ ...RUN, started_at: 1000 });
+  const eta = (now) => runView(going, now, [bad, other, ...past]).eta;
+  assert.equal(eta(21_000), "about 1 min left");
+  assert.equal(eta(61_000), "about 20 s left");
+  assert.equal(eta(81_000), "any moment now");
+  assert.equal(eta(200_000), "usually 1:20 min");
+  assert.equal(runView(going, 21_000, [bad]).eta, "", "no history, no promise");
+});
+
+test("steps, failed derivations with their last lines, units, reboot: in words, without colours", () => {
+  const outcome = {
+    steps: [{ name: "build", outcome: "failed", message: "1 of 3 did not build", seconds: 61 }, { name: "activate", outcome: "skipped" }],
+    failures: [{ name: "hello-2.12", derivation: "/nix/store/x-hello.drv", reason: "builder failed with exit code 2", log: "\x1b[31mundefined\x1b[0m reference\n10%\r20%\n\x1b]0;x\x07end" }],
+    failed_units: ["nginx.service"], reboot: "required", reboot_reasons: ["kernel"], changes: "hello: 2.11 → 2.12",
+  };
+  const view = runView(run({ ...RUN, command: "switch", state: "ended", result: "failed", ended_at: 9000, outcome }), 9000);
+  assert.deepEqual(view.steps.map(({ name, outcome: how, took, shape }) => [name, how, took, shape]), [["build", "failed", "1:01 min", "cross"], ["activate", "skipped", "", "dashed"]]);
+  assert.deepEqual(view.failures[0], { id: "build-0", name: "hello-2.12", exit: "builder failed with exit code 2", output: "undefined reference\n20%\nend", command: "nix log /nix/store/x-hello.drv" });
+  assert.deepEqual(view.left, ["Failed units: nginx.service", "Reboot required: kernel"]);
+  assert.equal(view.changes, "hello: 2.11 → 2.12");
+});
+
+test("a run that takes long, or is about to be ended, says so", () => {
+  assert.equal(runView(run({ ...RUN, warn_at: 5000, timeout_at: 3_000_000 }), 4000).slow, "");
+  assert.equal(runView(run({ ...RUN, warn_at: 5000, timeout_at: 3_000_000 }), 6000).slow, "This takes longer than it should. It is ended in 49 min.");
+  assert.equal(runView(run({ ...RUN, timeout_at: 60_000 }), 6000).slow, "It is ended in 54 s.");
 });
 
 test("a run can be stopped while it runs, a stop can't", () => {

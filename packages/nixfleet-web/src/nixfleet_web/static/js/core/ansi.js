@@ -3,7 +3,7 @@
  * changes, cursor moves, links and clipboard writes a hostile program could send, is swallowed. A parser keeps its
  * place between calls, so a sequence cut in two by a record's end is still seen as one.
  */
-import { indexed, readable, rgb } from "./palette.js";
+import { indexed, rgb } from "./palette.js";
 
 /**
  * @typedef {Readonly<{fg?: string, bg?: string, bold?: true, dim?: true, italic?: true, underline?: true, strike?: true,
@@ -58,6 +58,19 @@ export class Ansi {
       rest = this.#control(rest.slice(at), pieces);
     }
     return pieces;
+  }
+
+  /** A parser that goes on from here by itself. */
+  copy() {
+    const other = new Ansi();
+    other.#style = this.#style;
+    other.#held = this.#held;
+    return other;
+  }
+
+  /** Nothing of what was seen bears on what comes. */
+  get plain() {
+    return this.#style === null && this.#held === "";
   }
 
   /** The line is over: a sequence left unfinished does not swallow the next one. The colour goes on, as in a terminal. */
@@ -162,7 +175,7 @@ function sgr(before, body) {
       // "38:2::R:G:B" has all in one code (and a colour space), "38;2;R;G;B" takes the codes that follow.
       const given = sub.length ? sub : codes.slice(at + 1).map(([first]) => first);
       const [colour, used] = extended(sub[0] === "2" && sub.length > 4 ? ["2", ...sub.slice(2)] : given);
-      if (colour) style[code === "38" ? "fg" : "bg"] = code === "38" ? readable(colour) : colour;
+      if (colour) style[code === "38" ? "fg" : "bg"] = colour;
       if (!sub.length) at += used;
     } else Object.assign(style, CODES[Number(code)] ?? {});
   }

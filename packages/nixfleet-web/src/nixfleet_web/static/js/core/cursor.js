@@ -12,8 +12,8 @@
  * @property {number} askedFrom the record last asked for on this connection, so that a gap is asked for once
  */
 
-/** @param {string} runId @returns {Cursor} */
-export const follow = (runId) => ({ runId, next: 1, total: null, askedFrom: 0 });
+/** @param {string} runId @param {number} [from] first record wanted @returns {Cursor} */
+export const follow = (runId, from = 1) => ({ runId, next: from, total: null, askedFrom: 0 });
 
 /**
  * @param {Cursor} cursor

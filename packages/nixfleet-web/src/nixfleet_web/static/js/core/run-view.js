@@ -1,16 +1,11 @@
-/** What the dock shows of a run. Pure: the run and the time in, words out. */
+/** What is shown of a run. Pure: the run and the time in, words out. */
 
-import { share } from "./activity.js";
-import { duration, moment, plural, runLength, shortCommit } from "./format.js";
+import { duration, moment, plural, runLength, shortCommit, span } from "./format.js";
+import { NO_PROGRESS, progressView } from "./run-progress.js";
+import { failuresView, leftView, meaning, stepsView, testWords } from "./run-result.js";
 import { commandName, runWord } from "./words.js";
 
-const NO_PROGRESS = {
-  step: "",
-  count: "",
-  percent: /** @type {number|null} */ (null),
-  unknown: false,
-  fill: /** @type {Record<string, string>} */ ({}),
-};
+const SOON = 10 * 60_000; // a time-out this near is told
 
 export const NO_RUN = {
   id: "",
@@ -21,17 +16,27 @@ export const NO_RUN = {
   facts: /** @type {string[]} */ ([]),
   ended: false,
   stoppable: false,
+  slow: "",
   outcome: "",
   message: "",
-  failures: /** @type {{name: string, exit: string, output: string}[]} */ ([]),
+  meaning: "",
+  steps: /** @type {ReturnType<typeof stepsView>} */ ([]),
+  failures: /** @type {ReturnType<typeof failuresView>} */ ([]),
+  left: /** @type {string[]} */ ([]),
+  changes: "",
   progress: false,
   ...NO_PROGRESS,
 };
 
-/** @param {import("./types.js").Run} run @param {number} now by the server's clock @returns {typeof NO_RUN} */
-export function runView(run, now) {
+/**
+ * @param {import("./types.js").Run} run @param {number} now by the server's clock
+ * @param {readonly import("./types.js").Run[]} [history] of its host, newest first
+ * @returns {typeof NO_RUN}
+ */
+export function runView(run, now, history = []) {
   const word = runWord(run);
   const ended = run.state === "ended";
+  const running = run.state === "running" && run.command !== "stop" && run.command !== "restart";
   return {
     id: run.run_id,
     title: `${commandName(run.command)} on ${run.host_id}`,
@@ -40,27 +45,28 @@ export function runView(run, now) {
     shape: word.shape,
     facts: facts(run, now),
     ended,
-    stoppable: run.state === "running" && run.command !== "stop" && run.command !== "restart",
+    stoppable: running,
+    slow: running ? slow(run, now) : "",
     outcome: outcome(run, word.label),
     message: run.message,
-    failures: (run.tests?.failures ?? []).map(failure),
-    progress: !ended && run.progress !== null,
-    ...(run.progress ? progressView(run.progress) : NO_PROGRESS),
+    meaning: meaning(run),
+    steps: stepsView(run),
+    failures: failuresView(run),
+    left: leftView(run),
+    changes: [run.outcome?.changes, run.outcome?.units].filter(Boolean).join("\n"),
+    ...(ended ? NO_PROGRESS : progressView(run, now, history)),
+    progress: run.state === "running",
   };
 }
 
-/** @param {import("./types.js").Progress} progress @returns {typeof NO_PROGRESS} */
-function progressView(progress) {
-  const done = share(progress);
-  const percent = done === null ? null : Math.round(done * 100);
-  const tests = progress.passed === null ? "" : ` · ${progress.passed} passed, ${progress.failed ?? 0} failed`;
-  return {
-    step: progress.label || progress.phase,
-    count: done === null ? "" : `${progress.current}/${progress.total}${tests}`,
-    percent,
-    unknown: percent === null,
-    fill: percent === null ? {} : { width: `${percent}%` },
-  };
+/** Why the operator may want to decide: it takes long, or will be ended soon. @param {import("./types.js").Run} run @param {number} now */
+function slow(run, now) {
+  const late = typeof run.warn_at === "number" && now >= run.warn_at;
+  const end = typeof run.timeout_at === "number" ? run.timeout_at - now : null;
+  if (!late && (end === null || end > SOON)) return "";
+  const said = late ? "This takes longer than it should." : "";
+  const told = end === null ? "" : end > 0 ? `It is ended in ${span(end)}.` : "It is being ended.";
+  return [said, told].filter(Boolean).join(" ");
 }
 
 /** One line of a host's history. @param {import("./types.js").Run} run @param {number} now */
@@ -98,15 +104,7 @@ function facts(run, now) {
 
 /** @param {import("./types.js").Run} run @param {string} label */
 function outcome(run, label) {
-  const parts = [`${commandName(run.command)} ${label}`];
-  if (run.tests) parts.push(`${run.tests.passed} of ${plural(run.tests.total, "test")} passed`);
+  const parts = [`${commandName(run.command)} ${label}`, testWords(run)];
   if (run.exit_code !== null) parts.push(`exit ${run.exit_code}`);
-  return parts.join(" · ");
+  return parts.filter(Boolean).join(" · ");
 }
-
-/** @param {import("./types.js").TestFailure} failed */
-const failure = ({ name, exit_code: code, output }) => ({
-  name,
-  exit: code === null ? "" : `exit ${code}`,
-  output: output || "(it printed nothing)",
-});

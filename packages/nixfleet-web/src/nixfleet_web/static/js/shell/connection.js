@@ -58,10 +58,10 @@ export class Connection {
     this.#drop();
   }
 
-  /** Follow a run's log from its first record; `onRecords` gets it. @param {string} runId */
-  follow(runId) {
+  /** Follow a run's log from a record on; `onRecords` gets it. @param {string} runId @param {number} [from] */
+  follow(runId, from = 1) {
     if (this.#followed.has(runId)) return;
-    this.#followed.set(runId, cursors.follow(runId));
+    this.#followed.set(runId, cursors.follow(runId, from));
     this.#ask(runId);
   }
 

@@ -1,58 +1,100 @@
 /**
- * <nf-log>: a run's output, live. `begin` empties it, `write` adds records; it follows the end until the reader scrolls
- * up, and says how much has come since. Tells with a `following` event when that changes.
+ * <nf-log>: a run's output, live and whole. `begin` opens a log, `write` adds what comes live; it follows the end until
+ * the reader scrolls up, and says how much has come since. Tells with a `following` event when that changes, and with
+ * `tell` (detail: words) what the operator should know.
  */
 import { plural } from "../core/format.js";
-import { LogLines, plainText } from "../core/log-lines.js";
+import { step } from "../core/log-search.js";
+import { LogData } from "../shell/log-data.js";
+import { recall, remember } from "../shell/preferences.js";
 import { make, setText } from "./dom.js";
-import { LogWindow } from "./log-window.js";
+import { LogBar } from "./log-bar.js";
+import { LogPane } from "./log-pane.js";
+import { copyLog, plainLines, printLog } from "./log-take.js";
 
 const NEAR_END = 50; // pixels: nobody means to leave the end by less
 
+/** @typedef {{source?: import("../shell/log-source.js").Source|null, total?: number, line?: number|null, title?: string, download?: string, href?: (seq: number) => string}} Opening */
+
 export class LogView extends HTMLElement {
   following = true;
-  #model = new LogLines();
-  #scroller = make("div", "log-scroller");
-  #body = make("div", "log-body");
+  #data = new LogData(null, 0, this.#listener());
+  /** @type {Opening} */ #opening = {};
+  #pane = new LogPane();
   #news = make("button", "log-new");
   #empty = make("p", "log-empty");
-  #window = new LogWindow(this.#scroller, this.#body);
-  #seenLines = 0; // lines when the reader left the end
-  #top = 0;
+  #act = {
+    error: () => void this.toError(),
+    follow: () => this.follow(!this.following),
+    times: () => this.#choose("times", !this.hasAttribute("data-times")),
+    wrap: () => this.wrap(!this.hasAttribute("data-wrap")),
+    fold: () => this.#fold(!this.#pane.folded),
+    copy: async () => this.#tell(await copyLog(this.#data, this.#pane.scroller)),
+    print: async () => this.#tell(await printLog(this.#data, this.#opening.title ?? "Log")),
+    full: () => this.#full(!this.hasAttribute("data-full")),
+  };
+  #bar = new LogBar({
+    find: (words) => this.#find(words),
+    step: (way) => this.#step(way),
+    leave: () => this.#pane.scroller.focus({ preventScroll: true }),
+    act: this.#act,
+  });
+  /** @type {Record<string, () => void>} with the focus in the log */
+  #keys = {
+    "/": () => this.#bar.focus(), e: this.#act.error, f: this.#act.follow, t: this.#act.times, w: this.#act.wrap,
+    n: () => this.#step(1), N: () => this.#step(-1), Home: () => (this.follow(false), this.#pane.toStart()), End: () => this.follow(true),
+  };
+  #seenLines = 0; // records when the reader left the end
+  #changed = Infinity;
   #scheduled = false;
 
   connectedCallback() {
-    if (this.#scroller.isConnected) return;
-    this.#scroller.tabIndex = 0;
-    this.#scroller.setAttribute("role", "region");
-    this.#scroller.setAttribute("aria-label", "Output");
+    if (this.#pane.scroller.isConnected) return;
     this.#news.setAttribute("type", "button");
     this.#news.hidden = true;
     this.#news.addEventListener("click", () => this.follow(true));
-    this.#scroller.append(this.#body);
-    this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.append(this.#scroller, this.#empty, this.#news);
-    new ResizeObserver(() => this.#stick()).observe(this.#scroller);
+    this.#pane.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    this.addEventListener("keydown", (event) => this.#onKey(event));
+    addEventListener("keydown", (event) => this.#onFindKey(event));
+    const pane = make("div", "log-pane");
+    pane.append(this.#pane.scroller, this.#empty, this.#news);
+    this.append(this.#bar.element, pane);
+    new ResizeObserver(() => this.#stick()).observe(this.#pane.scroller);
+    this.#choose("wrap", recall("wrap", matchMedia("(max-width: 900px)").matches ? "yes" : "no") === "yes");
+    this.#choose("times", recall("times", "no") === "yes");
     this.begin("");
   }
 
-  /** Another run: nothing of the last one stays. @param {string} placeholder shown until the first line comes */
-  begin(placeholder) {
-    this.#model = new LogLines();
-    this.#window.reset(this.#model.lines);
+  /**
+   * Another run: nothing of the last one stays.
+   * @param {string} placeholder shown until the first line comes @param {Opening} [opening]
+   * @returns {number} the record from which on it has to be followed
+   */
+  begin(placeholder, opening = {}) {
+    this.#data.close();
+    this.#opening = opening;
+    this.#data = new LogData(opening.source ?? null, opening.total ?? 0, this.#listener());
+    this.#changed = Infinity;
+    this.#bar.clear();
+    this.#bar.count(this.#data.search);
+    this.#bar.download(opening.download ?? "");
+    this.#pane.open(this.#data, opening.href ?? (() => ""));
+    this.#drawBar();
     this.say(placeholder);
     this.follow(true);
+    if (opening.line) this.goTo(opening.line);
+    return this.#data.from;
   }
 
   /** @param {string} placeholder */
   say(placeholder) {
     setText(this.#empty, placeholder);
-    this.#empty.hidden = this.#model.lines.length > 0 || !placeholder;
+    this.#empty.hidden = this.#data.pages.total > 0 || !placeholder;
   }
 
   /** @param {import("../core/types.js").LogRecord[]} records in order */
   write(records) {
-    for (const record of records) this.#model.add(record);
+    this.#changed = Math.min(this.#changed, this.#data.take(records));
     if (this.#scheduled) return;
     this.#scheduled = true;
     // Drawn at most once a frame; in a hidden tab frames don't come, there a timer does.
@@ -60,54 +102,164 @@ export class LogView extends HTMLElement {
     else requestAnimationFrame(() => this.#flush());
   }
 
+  /** The run has ended: the last part too has its length. @param {number|null} at by the host's clock, as near as is known */
+  end(at) {
+    if (this.#pane.end(at)) this.#drawParts();
+  }
+
+  /** There is a connection again. */
+  retry() {
+    this.#data.retry();
+  }
+
   /** @param {boolean} on keep the end in view */
   follow(on) {
     const changed = this.following !== on;
     this.following = on;
-    this.#seenLines = this.#model.lines.length;
+    this.#seenLines = this.#data.pages.total;
     this.#news.hidden = true;
+    this.#bar.press("follow", on);
     this.#stick();
     if (changed) this.dispatchEvent(new CustomEvent("following"));
   }
 
   /** @param {boolean} on break long lines */
   wrap(on) {
-    this.toggleAttribute("data-wrap", on);
-    this.#window.forgetHeights();
+    this.#choose("wrap", on);
+    this.#pane.redraw();
     this.#stick();
   }
 
+  /** Look at a record. @param {number} seq */
+  goTo(seq) {
+    this.follow(false);
+    this.#pane.goTo(Math.max(1, Math.min(seq, this.#data.pages.total || seq)));
+    this.#drawBar();
+  }
+
+  async toError() {
+    const seq = await this.#data.firstError().catch(() => null);
+    if (seq !== null) this.goTo(seq);
+    else this.#tell("No line of this log tells of an error");
+    this.#pane.scroller.focus({ preventScroll: true });
+  }
+
   /** All of it without colours. */
-  text() {
-    return this.#model.lines.map((line) => `${plainText(line)}\n`).join("");
+  async text() {
+    return (await plainLines(this.#data)).map((line) => `${line}\n`).join("");
+  }
+
+  /** @returns {import("../shell/log-data.js").Listener} */
+  #listener() {
+    return {
+      onLines: (from, to) => (this.#pane.refresh(from, to), this.#stick()),
+      onParts: () => this.#drawParts(),
+      onSearch: () => this.#drawSearch(),
+    };
+  }
+
+  #drawParts() {
+    this.#pane.drawParts();
+    this.#drawBar();
+  }
+
+  #drawBar() {
+    const { parts, firstError } = this.#data.parts;
+    this.#bar.offer("error", firstError !== null || !this.#data.whole);
+    this.#bar.offer("fold", parts.length > 1);
+    this.#bar.press("fold", this.#pane.folded);
+  }
+
+  /** @param {string} words */
+  #find(words) {
+    if (words === this.#data.search.words) return;
+    void this.#data.find(words, this.#pane.topSeq);
+  }
+
+  #drawSearch() {
+    const { search } = this.#data;
+    this.#bar.count(search);
+    this.#pane.redraw();
+    if (search.at >= 0) this.goTo(search.seqs[search.at]);
+  }
+
+  /** @param {1|-1} way */
+  #step(way) {
+    this.#data.search = step(this.#data.search, way);
+    this.#drawSearch();
+  }
+
+  /** @param {boolean} on */
+  #fold(on) {
+    this.#pane.foldAll(on);
+    this.#drawBar();
+  }
+
+  /** @param {"wrap"|"times"} name @param {boolean} on */
+  #choose(name, on) {
+    this.toggleAttribute(`data-${name}`, on);
+    this.#bar.press(name, on);
+    remember(name, on ? "yes" : "no");
+  }
+
+  /** @param {boolean} on */
+  #full(on) {
+    this.toggleAttribute("data-full", on);
+    this.#bar.press("full", on);
+    this.#pane.redraw();
+    this.#stick();
+    this.#pane.scroller.focus({ preventScroll: true });
+  }
+
+  /** @param {string} words */
+  #tell(words) {
+    if (words) this.dispatchEvent(new CustomEvent("tell", { detail: words }));
   }
 
   #flush() {
     this.#scheduled = false;
-    const from = this.#model.takeChanged();
-    if (from === null) return;
+    const changed = this.#changed;
+    this.#changed = Infinity;
+    if (changed === Infinity && this.#data.pages.total === this.#seenLines) return;
     this.#empty.hidden = true;
-    this.#window.update(from);
+    this.#pane.update(Math.min(changed, this.#data.pages.total));
     this.#stick();
-    const fresh = this.#model.lines.length - this.#seenLines;
+    const fresh = this.#data.pages.total - this.#seenLines;
     if (this.following || fresh <= 0) return;
     setText(this.#news, `↓ ${plural(fresh, "new line")}`);
     this.#news.hidden = false;
   }
 
   #stick() {
-    if (!this.following) return;
-    this.#window.drawEnd();
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#top = this.#scroller.scrollTop;
+    if (this.following) this.#pane.toEnd();
   }
 
   #onScroll() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    const up = scrollTop < this.#top;
+    const moved = this.#pane.scrolled();
+    if (moved === 0) return;
+    const { scrollTop, scrollHeight, clientHeight } = this.#pane.scroller;
     const atEnd = scrollHeight - clientHeight - scrollTop <= NEAR_END;
-    this.#top = scrollTop;
-    if (this.following ? up && !atEnd : atEnd && !up) this.follow(!this.following);
+    if (this.following ? moved < 0 && !atEnd : atEnd && moved > 0) this.follow(!this.following);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    if (event.key === "Escape" && this.hasAttribute("data-full")) {
+      event.stopPropagation();
+      return this.#full(false);
+    }
+    const typing = /** @type {Element} */ (event.target).matches("input");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(this.#keys, event.key)) return;
+    event.preventDefault();
+    this.#keys[event.key]();
+  }
+
+  /** The browser's own search sees only what is drawn; asked for a second time, it comes. @param {KeyboardEvent} event */
+  #onFindKey(event) {
+    if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    if (this.#bar.finding || !this.isConnected || this.getClientRects().length === 0 || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    this.#bar.focus();
   }
 }
 
