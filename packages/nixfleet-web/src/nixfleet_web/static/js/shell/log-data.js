@@ -25,6 +25,8 @@ export class LogData {
   search = searches.none();
   /** Everything before this record was looked at for parts and errors. */
   whole = false;
+  /** When the newest record was printed, by the host's clock. @type {number|null} */
+  lastAt = null;
   #next; // what the live stream brings next
   #reading = false;
   #closed = false;
@@ -45,6 +47,7 @@ export class LogData {
   take(records) {
     const changed = this.pages.add(records);
     this.#next = Math.max(this.#next, (records.at(-1)?.seq ?? 0) + 1);
+    this.lastAt = records.at(-1)?.at ?? this.lastAt;
     this.#see(records);
     if (this.search.words && !this.search.busy) this.#match(records);
     return changed;
@@ -116,7 +119,7 @@ export class LogData {
       this.#add(found.seqs, found.total, found.next !== null, near);
       from = found.next;
     }
-    this.search = { ...this.search, busy: false };
+    this.#add([], this.search.total, false, near);
     return true;
   }
 
@@ -127,14 +130,15 @@ export class LogData {
       this.#add(this.#matching(records), null, true, near);
       await new Promise((done) => setTimeout(done)); // the page lives on meanwhile
     }
-    if (current()) this.search = { ...this.search, busy: false };
+    if (current()) this.#add([], null, false, near);
   }
 
   /** @param {number[]} seqs @param {number|null} total @param {boolean} busy @param {number} near */
   #add(seqs, total, busy, near) {
-    const before = this.search.at;
     this.search = searches.found(this.search, seqs, total, busy);
-    if (before < 0 || this.search.seqs[before] < near) this.search = searches.nearest(this.search, near);
+    // Until it is known which match is the nearest, none is looked at: the view would jump from one to the next.
+    const told = !busy || (this.search.seqs.at(-1) ?? 0) >= near;
+    if (this.search.at < 0 && told) this.search = searches.nearest(this.search, near);
     this.listener.onSearch();
   }
 

@@ -2,10 +2,10 @@
 
 import { NO_RUN, historyView, runView } from "../core/run-view.js";
 import { downloadUrl } from "../shell/api.js";
-import { recall, remember } from "../shell/preferences.js";
+import { logSource } from "../shell/log-source.js";
 import { runPath } from "../shell/route.js";
 import { byId, iconUrl } from "../view/dom.js";
-import { STOP } from "./chrome.js";
+import { runActs } from "./run-acts.js";
 
 /** @typedef {import("../core/types.js").Run} Run */
 
@@ -33,26 +33,22 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
   let opener = null;
 
   return {
+    ...runActs(app, () => current),
     open: false,
     expanded: false,
-    following: true,
-    wrapping: false,
     hostName: "",
     noHistory: false,
-    run: { ...NO_RUN, icon: iconUrl(NO_RUN.shape), download: "" },
+    run: { ...NO_RUN, steps: /** @type {object[]} */ ([]), icon: iconUrl(NO_RUN.shape) },
     history: /** @type {object[]} */ ([]),
 
     init() {
-      this.wrapping = recall("wrap", matchMedia(NARROW).matches ? "yes" : "no") === "yes";
-      log.wrap(this.wrapping);
-      log.addEventListener("following", () => {
-        this.following = log.following;
-      });
+      log.addEventListener("tell", (event) => app.tell({ level: "info", title: /** @type {CustomEvent} */ (event).detail }));
       app.onFleet((fleet, before) => this.onFleet(fleet, before));
       everySecond(() => {
         if (this.open && current && current.state !== "ended") this.drawRun();
       });
       app.onStatus(() => {
+        if (app.live) log.retry();
         if (app.live && missed) void this.go(wanted);
       });
       app.router.listen((route) => void this.go(route));
@@ -74,10 +70,18 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
 
     /** @param {string} runId @param {import("../shell/route.js").Route} route */
     async openRun(runId, route) {
-      const run = app.run(runId) ?? runs.find((one) => one.run_id === runId) ?? (await app.api.run(runId));
+      if (runId === followed) return this.look(route);
+      const known = app.run(runId) ?? runs.find((one) => one.run_id === runId);
+      // How long the log is by now is known only of a run that has ended.
+      const run = known?.state === "ended" ? known : await app.api.run(runId);
       if (wanted !== route) return;
       this.showRun(run);
       await this.loadHistory(run.host_id);
+    },
+
+    /** @param {import("../shell/route.js").Route} route */
+    look({ line }) {
+      if (line) log.goTo(line);
     },
 
     /** @param {Run} run */
@@ -89,8 +93,15 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       if (followed !== run.run_id) {
         this.unfollow();
         followed = run.run_id;
-        log.begin("Waiting for output…");
-        connection.follow(run.run_id);
+        const from = log.begin("Waiting for output…", {
+          source: logSource(app.api, run.run_id),
+          total: run.lines,
+          line: wanted.line,
+          title: `${runView(run, app.now()).title}, ${new Date(run.created_at).toLocaleString()}`,
+          download: downloadUrl(run.run_id),
+          href: (seq) => runPath(run.run_id, seq),
+        });
+        connection.follow(run.run_id, from);
       }
       this.drawRun();
     },
@@ -128,9 +139,11 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
 
     drawRun() {
       if (!current) return;
-      const view = runView(current, app.now());
-      this.run = { ...view, icon: iconUrl(view.shape), download: downloadUrl(current.run_id) };
+      const view = runView(current, app.now(), runs);
+      const steps = view.steps.map((step) => ({ ...step, icon: iconUrl(step.shape) }));
+      this.run = { ...view, steps, icon: iconUrl(view.shape) };
       log.say(view.ended ? "It printed nothing" : "Waiting for output…");
+      if (view.ended) log.end();
     },
 
     drawHistory() {
@@ -183,29 +196,8 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
     escape() {
       if (this.open && !document.querySelector("dialog[open]")) app.close();
     },
-    /** @param {Event} event */
-    stop(event) {
-      const host = app.fleet.hosts.get(this.hostName);
-      if (host) void app.act(host, STOP, /** @type {HTMLElement} */ (event.currentTarget));
-    },
-    toggleFollow() {
-      log.follow(!log.following);
-    },
-    toggleWrap() {
-      this.wrapping = !this.wrapping;
-      remember("wrap", this.wrapping ? "yes" : "no");
-      log.wrap(this.wrapping);
-    },
     toggleExpanded() {
       this.expanded = !this.expanded;
-    },
-    async copyLink() {
-      try {
-        await navigator.clipboard.writeText(location.href);
-        app.tell({ level: "info", title: "The link is copied" });
-      } catch {
-        app.tell({ level: "warning", title: "The browser allows no copying here", detail: location.href });
-      }
     },
   };
 };

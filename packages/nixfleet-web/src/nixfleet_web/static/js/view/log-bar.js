@@ -105,9 +105,9 @@ export class LogBar {
     const open = make("button", "button plain square log-open");
     open.setAttribute("type", "button");
     open.setAttribute("aria-label", "Search the log");
-    open.append(icon("search"));
+    open.append(icon("find"));
     open.addEventListener("click", () => this.focus());
-    finder.append(open, icon("search"), field, this.#tally, this.#jumps);
+    finder.append(open, icon("find"), field, this.#tally, this.#jumps);
     return finder;
   }
 

@@ -64,7 +64,7 @@ export class LogPane {
     else for (const seq of this.#partAt.keys()) if (!before.has(seq) || this.#partAt.size < 60) this.refresh(seq, seq);
   }
 
-  /** @param {number|null} at when the run ended @returns {boolean} whether that is new */
+  /** @param {number|null} at when the run's last record came @returns {boolean} whether that is new */
   end(at) {
     if (this.#ended === at) return false;
     this.#ended = at;

@@ -28,7 +28,7 @@ export class LogView extends HTMLElement {
     follow: () => this.follow(!this.following),
     times: () => this.#choose("times", !this.hasAttribute("data-times")),
     wrap: () => this.wrap(!this.hasAttribute("data-wrap")),
-    fold: () => this.#fold(!this.#pane.folded),
+    fold: () => (this.#pane.foldAll(!this.#pane.folded), this.#drawBar()),
     copy: async () => this.#tell(await copyLog(this.#data, this.#pane.scroller)),
     print: async () => this.#tell(await printLog(this.#data, this.#opening.title ?? "Log")),
     full: () => this.#full(!this.hasAttribute("data-full")),
@@ -47,6 +47,7 @@ export class LogView extends HTMLElement {
   #seenLines = 0; // records when the reader left the end
   #changed = Infinity;
   #scheduled = false;
+  /** @type {number|null} */ #found = null; // the match that was gone to
 
   connectedCallback() {
     if (this.#pane.scroller.isConnected) return;
@@ -75,6 +76,7 @@ export class LogView extends HTMLElement {
     this.#opening = opening;
     this.#data = new LogData(opening.source ?? null, opening.total ?? 0, this.#listener());
     this.#changed = Infinity;
+    this.#found = null;
     this.#bar.clear();
     this.#bar.count(this.#data.search);
     this.#bar.download(opening.download ?? "");
@@ -102,15 +104,13 @@ export class LogView extends HTMLElement {
     else requestAnimationFrame(() => this.#flush());
   }
 
-  /** The run has ended: the last part too has its length. @param {number|null} at by the host's clock, as near as is known */
-  end(at) {
-    if (this.#pane.end(at)) this.#drawParts();
+  /** The run has ended: the last part too has its length. */
+  end() {
+    if (this.#pane.end(this.#data.lastAt)) this.#drawParts();
   }
 
   /** There is a connection again. */
-  retry() {
-    this.#data.retry();
-  }
+  retry = () => this.#data.retry();
 
   /** @param {boolean} on keep the end in view */
   follow(on) {
@@ -145,9 +145,7 @@ export class LogView extends HTMLElement {
   }
 
   /** All of it without colours. */
-  async text() {
-    return (await plainLines(this.#data)).map((line) => `${line}\n`).join("");
-  }
+  text = async () => (await plainLines(this.#data)).map((line) => `${line}\n`).join("");
 
   /** @returns {import("../shell/log-data.js").Listener} */
   #listener() {
@@ -158,10 +156,7 @@ export class LogView extends HTMLElement {
     };
   }
 
-  #drawParts() {
-    this.#pane.drawParts();
-    this.#drawBar();
-  }
+  #drawParts = () => (this.#pane.drawParts(), this.#drawBar());
 
   #drawBar() {
     const { parts, firstError } = this.#data.parts;
@@ -172,27 +167,21 @@ export class LogView extends HTMLElement {
 
   /** @param {string} words */
   #find(words) {
-    if (words === this.#data.search.words) return;
-    void this.#data.find(words, this.#pane.topSeq);
+    if (words !== this.#data.search.words) void this.#data.find(words, this.#pane.topSeq);
   }
 
   #drawSearch() {
     const { search } = this.#data;
     this.#bar.count(search);
     this.#pane.redraw();
-    if (search.at >= 0) this.goTo(search.seqs[search.at]);
+    if (search.at >= 0 && this.#found !== search.seqs[search.at]) this.goTo(search.seqs[search.at]);
+    this.#found = search.seqs[search.at] ?? null;
   }
 
   /** @param {1|-1} way */
   #step(way) {
     this.#data.search = step(this.#data.search, way);
     this.#drawSearch();
-  }
-
-  /** @param {boolean} on */
-  #fold(on) {
-    this.#pane.foldAll(on);
-    this.#drawBar();
   }
 
   /** @param {"wrap"|"times"} name @param {boolean} on */
@@ -211,10 +200,7 @@ export class LogView extends HTMLElement {
     this.#pane.scroller.focus({ preventScroll: true });
   }
 
-  /** @param {string} words */
-  #tell(words) {
-    if (words) this.dispatchEvent(new CustomEvent("tell", { detail: words }));
-  }
+  #tell = (/** @type {string} */ words) => void (words && this.dispatchEvent(new CustomEvent("tell", { detail: words })));
 
   #flush() {
     this.#scheduled = false;
@@ -230,9 +216,7 @@ export class LogView extends HTMLElement {
     this.#news.hidden = false;
   }
 
-  #stick() {
-    if (this.following) this.#pane.toEnd();
-  }
+  #stick = () => void (this.following && this.#pane.toEnd());
 
   #onScroll() {
     const moved = this.#pane.scrolled();

@@ -229,20 +229,12 @@ export class LogWindow {
     this.#scrollTo(wanted);
   }
 
-  /** @param {number} row */
-  #ideal(row) {
-    return row * this.#row * this.#scale;
-  }
+  #ideal = (/** @type {number} */ row) => row * this.#row * this.#scale;
 
   /** Of the list's height, what the box can have. */
-  get #scale() {
-    return Math.min(1, HEIGHT_MAX / Math.max(1, this.#count * this.#row));
-  }
+  get #scale() { return Math.min(1, HEIGHT_MAX / Math.max(1, this.#count * this.#row)); } // prettier-ignore
 
-  /** @param {number} row */
-  #offsetOf(row) {
-    return this.element(row)?.offsetTop ?? 0;
-  }
+  #offsetOf = (/** @type {number} */ row) => this.element(row)?.offsetTop ?? 0;
 
   /** @param {number} top */
   #scrollTo(top) {
