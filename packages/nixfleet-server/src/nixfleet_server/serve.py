@@ -22,6 +22,7 @@ from nixfleet_server.intake import bounded, raise_file_limit
 from nixfleet_server.live.bulk import Bulks
 from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.keeper import Keeper
 from nixfleet_server.live.ticker import Ticker
 from nixfleet_server.lock import make_data_dir, owner
 from nixfleet_server.logs.files import Files
@@ -95,7 +96,7 @@ async def running(
     hub = Hub(settings, database, files=files)
     bulks = Bulks(hub)
     history = History(hub)
-    ticker = Ticker(hub, bulks, history)
+    ticker = Ticker(hub, bulks, history, Keeper(hub, settings))
     await hub.load()
     await bulks.load()
     await history.load()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nixfleet_server.domain import timeouts
@@ -87,6 +87,21 @@ class Settings(BaseSettings):
     timeouts: str = Field(
         timeouts.DEFAULT_TEXT,
         description="COMMAND=WARN/HARD,…: seconds until a run counts as slow and until it is stopped; 0: never",
+    )
+    log_compress_after: int = Field(
+        3600, ge=0, description="seconds after its end that a run's log is compressed (`zcat` shows it)"
+    )
+    log_keep_days: int = Field(0, ge=0, description="days that logs are kept; 0: for ever")
+    log_keep_runs: int = Field(0, ge=0, description="logs kept of each host; 0: all")
+    log_keep_bytes: ByteSize = Field(
+        "20GiB",
+        validate_default=True,
+        description="for all logs together, compressed; the oldest go; 0: no limit",
+    )
+    log_keep_host_bytes: ByteSize = Field(
+        "4GiB",
+        validate_default=True,
+        description="the same for each host, so that one can't push out the others",
     )
     web_dir: Path | None = Field(None, description="another unpacked nixfleet-web to serve")
 

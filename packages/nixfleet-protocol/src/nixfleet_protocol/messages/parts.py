@@ -183,3 +183,6 @@ class RunView:
     ] = None
     timeout_at: Annotated[Millis | None, "when it is ended as `timed_out`; null: never"] = None
     progress: Annotated[ProgressState | None, "the newest, while it runs"] = None
+    log_removed_at: Annotated[Millis | None, "when its log was removed, as the operator's settings say"] = (
+        None
+    )

@@ -1,8 +1,9 @@
 """The routes about runs on many hosts, time-outs and history. `routes` puts them into the one table."""
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, fleet
-from nixfleet_server.api import metrics, runs
-from nixfleet_server.api.rules import API, Rule
+from nixfleet_server.api import metrics, runs, search
+from nixfleet_server.api.rules import API, Query, Rule
 
 DISPATCH = (
     "no_such_host",
@@ -40,6 +41,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "GET", f"{API}/bulk/{{bulk_id}}", "read", runs.show_bulk, fleet.BulkView, problems=("no_such_bulk",)
+    ),
+    Rule(
+        "GET",
+        f"{API}/runs/{{run_id}}/search",
+        "read",
+        search.show,
+        fleet.LogSearch,
+        problems=("no_such_run", "log_removed", "too_many_searches"),
+        query=(
+            Query("q", "the words, whatever their case"),
+            Query("from", "the first record wanted", 0, limits.SEQ_MAX),
+            Query("limit", "at most so many records", 1, search.LIMIT_MAX),
+        ),
     ),
     Rule(
         "POST",

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from nixfleet_protocol import limits
+from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.api import LogPage, LogRecord
 from nixfleet_protocol.text import to_text
 from nixfleet_server.api.body import answer, whole
@@ -14,6 +15,7 @@ from nixfleet_server.auth.guard import Principal
 from nixfleet_server.context import context
 from nixfleet_server.errors import Declined
 from nixfleet_server.live.hub import Hub
+from nixfleet_server.live.run import LiveRun
 
 LIMIT_DEFAULT, LIMIT_MAX = 1000, 10_000
 
@@ -26,7 +28,7 @@ async def show(request: Request, principal: Principal) -> Response:
     if kind not in ("json", "raw"):
         raise Declined("invalid", "format: expected json or raw")
     from_seq = max(1, whole(request, "from", 1, 0, limits.SEQ_MAX))
-    view = run.snapshot()
+    view = there(run)
     if kind == "raw":
         name = f"{view.host_id}-{view.command}-{view.run_id[:8]}.log"
         return StreamingResponse(
@@ -55,6 +57,14 @@ async def show(request: Request, principal: Principal) -> Response:
             complete=view.state == "ended" and next_seq > view.lines,
         )
     )
+
+
+def there(run: LiveRun) -> RunView:
+    """The run, if its log is still there. Raises Declined."""
+    view = run.snapshot()
+    if view.log_removed_at is not None:
+        raise Declined("log_removed", "its log was removed, as NIXFLEET_LOG_KEEP_… say; the result stays")
+    return view
 
 
 async def _raw(hub: Hub, run_id: str, seq: int, last: int) -> AsyncIterator[bytes]:

@@ -118,7 +118,7 @@ RULES: tuple[Rule, ...] = (
         "read",
         log.show,
         api.LogPage,
-        problems=("no_such_run",),
+        problems=("no_such_run", "log_removed"),
         query=(
             Query("from", "the first record wanted", 0, limits.SEQ_MAX),
             Query("limit", "at most so many records", 1, log.LIMIT_MAX),

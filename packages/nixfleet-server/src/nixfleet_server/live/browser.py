@@ -113,6 +113,8 @@ class BrowserConnection(Connection):
         if run is None:
             self._notice("there is no such run", run_id)
             return
+        if run.view.log_removed_at is not None:
+            self._notice("its log was removed, as NIXFLEET_LOG_KEEP_… say", run_id)
         self._runs.pop(run_id, None)  # older than what follows
         self._begun[run_id] = run_text(run.snapshot())
         self._cursors[run_id] = _Cursor(run, max(1, message.from_seq))

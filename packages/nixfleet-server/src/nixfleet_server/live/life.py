@@ -116,7 +116,10 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
         status = _judged(run, status)
         view = await hub.db.write(lambda session: runs.end(session, run_id, status, lines, now))
     except BaseException:
-        run.settle()  # the agent sends the result again when it reconnects
+        run.settle()
+        host = hub.hosts.get(run.view.host_id)
+        if host and host.connection:  # so that the agent sends it again when it comes back
+            host.connection.close(1013, "the result could not be kept: send it again")
         raise
     drop(hub, run)
     if view is not None:

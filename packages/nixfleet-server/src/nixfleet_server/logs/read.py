@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nixfleet_protocol.record import Record, parse
+from nixfleet_server.logs import packed
 
 _BLOCK = 64 * 1024
 _PROBE = 4 * 1024
@@ -64,20 +65,54 @@ def _good_part(fd: int, size: int) -> tuple[int, int]:
     return seq, offset
 
 
-def _records(path: Path, from_seq: int) -> Iterator[Record]:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+def packed_path(path: Path) -> Path:
+    """Where the log of this path is once it is packed."""
+    return path.with_name(path.name + ".gz")
+
+
+def blocks(path: Path, from_seq: int = 0) -> Iterator[bytes]:
+    """The log in pieces of whole records, from one at or a little before `from_seq` on, packed or not.
+
+    Raises OSError, and ValueError when it is damaged.
+    """
+    fd, is_packed = _open(path)
+    if fd is None:
         return
     try:
+        if is_packed:
+            for member in packed.members(fd, from_seq):
+                yield packed.read_member(fd, member)
+            return
         size = os.fstat(fd).st_size
-        for line in _lines(fd, _locate(fd, size, from_seq), size):
-            try:
-                yield parse(line)
-            except ValueError:
+        offset, rest = _locate(fd, size, from_seq), b""
+        while offset < size:
+            block = os.pread(fd, min(_BLOCK, size - offset), offset)
+            if not block:
                 return
+            offset += len(block)
+            whole, feed, rest = (rest + block).rpartition(b"\n")
+            if feed:
+                yield whole + feed
     finally:
         os.close(fd)
+
+
+def _open(path: Path) -> tuple[int | None, bool]:
+    for place in (path, packed_path(path), path):  # again: a log may have been unpacked meanwhile
+        try:
+            return os.open(place, os.O_RDONLY | os.O_CLOEXEC), place != path
+        except FileNotFoundError:
+            continue
+    return None, False
+
+
+def _records(path: Path, from_seq: int) -> Iterator[Record]:
+    for block in blocks(path, from_seq):
+        for line in block.split(b"\n")[:-1]:
+            try:
+                yield parse(line + b"\n")
+            except ValueError:
+                return
 
 
 def _locate(fd: int, size: int, seq: int) -> int:

@@ -7,9 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nixfleet_protocol.record import Record
+from nixfleet_server.errors import Declined
 from nixfleet_server.logs.files import Files
-from nixfleet_server.logs.read import read, tail
+from nixfleet_server.logs.packed import pack, unpack
+from nixfleet_server.logs.read import packed_path, read, tail
+from nixfleet_server.logs.search import Found, search
 from nixfleet_server.logs.writer import LogWriter
+
+SEARCHES_MAX = 4
+"""Searches under way and waiting: each may take a thread for many seconds."""
 
 
 class LogStore:
@@ -32,6 +38,8 @@ class LogStore:
         self._loop = asyncio.get_running_loop()
         self._on_durable = on_durable
         self._on_failed = on_failed
+        self._searching = 0
+        self._searcher = ThreadPoolExecutor(1, thread_name_prefix="log-keeper")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="log-reader")
         self._writer = LogWriter(directory, self._durable, self._failed, self._files, self._works)
 
@@ -60,13 +68,43 @@ class LogStore:
         """The last record of a log that an earlier server left, durable when this returns; torn records are cut off."""
         return await self._loop.run_in_executor(self._readers, self._recover, run_id)
 
+    async def search(self, run_id: str, words: str, from_seq: int, last_seq: int, limit: int) -> Found:
+        """See `search.search`. One at a time. Raises Declined when too many wait for it."""
+        if self._searching >= SEARCHES_MAX:
+            raise Declined("too_many_searches", "others are searching: try again in a few seconds")
+        self._searching += 1
+        try:
+            return await self._loop.run_in_executor(
+                self._searcher, search, self._path(run_id), words, from_seq, last_seq, limit
+            )
+        finally:
+            self._searching -= 1
+
+    async def pack(self, run_id: str) -> int:
+        """Compress the log of a run that has ended. Gives the bytes it takes now; 0 if it has none. Raises OSError."""
+        return await self._loop.run_in_executor(self._searcher, self._pack, run_id)
+
+    async def remove(self, run_id: str) -> None:
+        """Remove a log for good. Raises OSError."""
+        await self._loop.run_in_executor(self._searcher, self._remove, run_id)
+
+    async def round_trip(self) -> None:
+        """Return once the writing thread has come this far."""
+        done = self._loop.create_future()
+        self._writer.call(lambda: self._call(_resolve, done))
+        await done
+
     def stop(self) -> None:
         """Make everything durable and end the threads. Blocks."""
         self._writer.stop()
         self._readers.shutdown()
+        self._searcher.shutdown(cancel_futures=True)
 
     def _recover(self, run_id: str) -> int:
         path = self._path(run_id)
+        if not path.exists() and packed_path(path).exists():
+            unpack(packed_path(path), path, self._files)
+        packed_path(path).unlink(missing_ok=True)
         seq, end = tail(path)
         if not path.exists():
             return 0
@@ -80,6 +118,22 @@ class LogStore:
             self._files.close(fd)
         self._files.sync_directory(self._directory)
         return seq
+
+    def _pack(self, run_id: str) -> int:
+        path = self._path(run_id)
+        target = packed_path(path)
+        if path.exists():
+            if path.stat().st_size == 0:
+                path.unlink()
+                return 0
+            pack(path, target, self._files)
+            path.unlink()
+        return target.stat().st_size if target.exists() else 0
+
+    def _remove(self, run_id: str) -> None:
+        path = self._path(run_id)
+        path.unlink(missing_ok=True)
+        packed_path(path).unlink(missing_ok=True)
 
     def _path(self, run_id: str) -> Path:
         return self._directory / f"{run_id}.log"
@@ -106,3 +160,8 @@ class LogStore:
     def _fail(self, reason: str | None) -> None:
         self.bad = reason
         self._on_failed(reason)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

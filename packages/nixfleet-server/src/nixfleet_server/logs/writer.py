@@ -30,6 +30,10 @@ class _Close(NamedTuple):
     run_id: str
 
 
+class _Call(NamedTuple):
+    function: Callable[[], None]
+
+
 @dataclass(slots=True)
 class _File:
     fd: int
@@ -57,7 +61,7 @@ class LogWriter:
         self._failed = failed
         self._mended = mended
         self._files = files
-        self._queue: queue.SimpleQueue[_Append | _Close | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Append | _Close | _Call | None] = queue.SimpleQueue()
         self._open: dict[str, _File] = {}
         self._dirty: dict[str, int] = {}
         self._new = False
@@ -80,6 +84,10 @@ class LogWriter:
         """Nothing more comes for this run."""
         self._queue.put(_Close(run_id))
 
+    def call(self, function: Callable[[], None]) -> None:
+        """Call it on the writer's thread, in turn."""
+        self._queue.put(_Call(function))
+
     def stop(self) -> None:
         """Write and sync what was handed over, as far as there is room, and end the thread."""
         self._stopping.set()
@@ -100,6 +108,9 @@ class LogWriter:
             item = self._queue.get(timeout=wait) if wait != 0.0 else self._queue.get_nowait()
         except queue.Empty:
             self._guard(self._commit)
+            return True
+        if isinstance(item, _Call):
+            item.function()
             return True
         if item is None:
             self._guard(self._commit)

@@ -38,6 +38,7 @@ def view(row: Run) -> RunView:
         expires_at=row.expires_at,
         warn_at=row.warn_at,
         timeout_at=row.timeout_at,
+        log_removed_at=row.log_removed_at,
     )
 
 

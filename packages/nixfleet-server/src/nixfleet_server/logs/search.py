@@ -1,0 +1,94 @@
+"""Words in a whole log. One thread does it, for so long and no longer: a gibibyte must not keep anybody else waiting."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from nixfleet_protocol.record import Record, parse
+from nixfleet_protocol.text import to_text
+from nixfleet_server.logs.read import blocks
+
+TOTAL_MAX = 100_000
+"""Matches that are counted."""
+SECONDS = 20.0
+"""For one search; then it tells where to go on."""
+
+
+class Found(NamedTuple):
+    """Records that hold the words; how many there are in all, and where to ask for more, if there is more."""
+
+    records: list[Record]
+    total: int
+    next_seq: int | None
+
+
+def search(
+    path: Path,
+    words: str,
+    from_seq: int,
+    last_seq: int,
+    limit: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Found:
+    """Records up to `last_seq` whose line holds `words`, whatever the case. Raises OSError, ValueError."""
+    records: list[Record] = []
+    total, next_seq = 0, None
+    end = clock() + SECONDS
+    for record in _candidates(path, words, lambda: clock() > end):
+        if isinstance(record, int):  # out of time, this far
+            next_seq = next_seq or max(record, from_seq)
+            break
+        if record.seq > last_seq or total >= TOTAL_MAX:
+            break
+        total += 1
+        if record.seq < from_seq:
+            continue
+        if len(records) < limit:
+            records.append(record)
+        elif next_seq is None:
+            next_seq = record.seq
+    return Found(records, total, next_seq)
+
+
+def _candidates(path: Path, words: str, late: Callable[[], bool]) -> Iterator[Record | int]:
+    """Records that hold the words; the number of the next one, last, when it gets too late."""
+    holds = _matcher(words)
+    for block in blocks(path):
+        seq = 0
+        for line in _lines_with(block, words):
+            try:
+                record = parse(line)
+            except ValueError:
+                return
+            seq = record.seq
+            if holds(record.data):
+                yield record
+        if late():
+            yield (seq or int(block.rpartition(b"\n")[0].rpartition(b"\n")[2].split(b" ", 1)[0])) + 1
+            return
+
+
+def _matcher(words: str) -> Callable[[bytes], bool]:
+    if words.isascii():
+        pattern = re.compile(re.escape(words.encode()), re.IGNORECASE)
+        return lambda data: pattern.search(data) is not None
+    folded = words.casefold()
+    return lambda data: folded in to_text(data).casefold()
+
+
+def _lines_with(block: bytes, words: str) -> Iterator[bytes]:
+    """Lines of the block that may hold the words: all of them, where bytes alone can't tell."""
+    if not words.isascii():
+        yield from (
+            line + b"\n" for line in block.split(b"\n")[:-1]
+        )  # not splitlines: a CR belongs to its record
+        return
+    end = 0
+    for found in re.finditer(re.escape(words.encode()), block, re.IGNORECASE):
+        if found.start() < end:
+            continue  # another one on the same line
+        start = block.rfind(b"\n", 0, found.start()) + 1
+        end = block.find(b"\n", found.start()) + 1
+        yield block[start:end]
