@@ -10,7 +10,7 @@ from nixfleet_server import logging
 log = logging.get(__name__)
 
 API = "/api/v1"
-ALWAYS = ("internal",)
+ALWAYS = ("internal", "plain_http")
 GUARDED = ("not_authenticated", "scope")
 BODY = ("not_json", "invalid", "too_large", "too_slow")
 
