@@ -152,6 +152,8 @@ class FakeServer:
         return [at for at, message in list(self.received) if isinstance(message, cls)]
 
     def _judge(self, connection: ServerConnection, request: Any) -> Any:
+        if request.path == "/livez":
+            return connection.respond(http.HTTPStatus.OK, "{}\n")
         if self.refuse:
             return connection.respond(http.HTTPStatus(self.refuse), "no\n")
         if request.headers.get("Authorization") != f"Bearer {self.token}":

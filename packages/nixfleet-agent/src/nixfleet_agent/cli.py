@@ -53,6 +53,8 @@ def _parse(words: list[str]) -> int:
     commands.add_parser("run-command")
     commands.add_parser("runner")
     commands.add_parser("settle-dead")
+    expired = commands.add_parser("confirm-expired")
+    expired.add_argument("run_id")
     commands.add_parser("facts")
     settle = commands.add_parser("settle")
     settle.add_argument("run_id")
@@ -65,6 +67,7 @@ def _parse(words: list[str]) -> int:
         "run-command": _run_command,
         "runner": _runner,
         "settle-dead": _settle_dead,
+        "confirm-expired": lambda: _confirm_expired(given.run_id),
         "facts": _facts,
         "settle": lambda: _settle(given.run_id, given.have),
     }
@@ -141,6 +144,12 @@ def _settle_dead() -> int:
     from nixfleet_agent.runner.settle import dead
 
     return _helper(dead)
+
+
+def _confirm_expired(run_id: str) -> int:
+    from nixfleet_agent.runner.expired import main as expired
+
+    return _helper(lambda config: expired(config, run_id))
 
 
 def _facts() -> int:

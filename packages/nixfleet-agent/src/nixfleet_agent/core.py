@@ -69,6 +69,12 @@ class Core:
         self.error: str | None = None
         """Why the last connection ended or failed."""
         self.registered: Registered | None = None
+        self.opened_at: float | None = None
+        """When the connection was opened on which the agent is registered; None while it isn't. Monotonic seconds."""
+        self.lost_at: float | None = None
+        """When the last such connection ended."""
+        self.away_until: float | None = None
+        """Until when the server asked to stay away as it said goodbye; None once it is back."""
         self.beat_sent_at: int | None = None
         """Milliseconds since the epoch."""
         self._identity = identity
@@ -78,6 +84,7 @@ class Core:
         self._dispatch = Dispatch(self._out, self._delivery, identity.commands, lambda: self._watch.next())
         self._watch = Watch(self._out, self._delivery, self._dispatch.ended)
         self._goodbye: Goodbye | None = None
+        self._opened_at = 0.0
         self._registered_at: float | None = None
         self._register_by: float | None = None
         self._beat_at: float | None = None
@@ -122,6 +129,7 @@ class Core:
 
     def _opened(self, event: e.Opened) -> None:
         self._out.end = AgentEnd()
+        self._opened_at = self._out.now
         self._goodbye = None
         self._register_by = self._out.now + limits.REGISTER_TIMEOUT
         self.connection = "registering"
@@ -154,6 +162,7 @@ class Core:
     def _on_registered(self, message: Registered) -> None:
         self.registered = message
         self.connection, self.error = "connected", None
+        self.opened_at, self.away_until = self._opened_at, None
         self._register_by = None
         self._registered_at = self._beat_at = self._out.now
         if message.host_id != self._identity.hostname:
@@ -182,6 +191,8 @@ class Core:
         elif goodbye:
             delay = self._backoff.between(goodbye.retry_min, goodbye.retry_max)
         self._registered_at = self._register_by = self._beat_at = None
+        if self.opened_at is not None:
+            self.opened_at, self.lost_at = None, self._out.now
         self._out.end = AgentEnd()
         self._delivery.disconnected()
         self.connection, self.error = "waiting", event.reason
@@ -190,6 +201,8 @@ class Core:
 
     def _on_goodbye(self, message: Goodbye) -> None:
         self._goodbye = message
+        if message.reason not in _UNWANTED:
+            self.away_until = self._out.now + message.retry_max
         meaning = _UNWANTED.get(message.reason)
         said = meaning or "the server says goodbye"
         self._out.say("error" if meaning else "info", said, detail=message.message or None)

@@ -19,10 +19,10 @@ class Held(Exception):
 class Lock:
     """An exclusive lock, held until `release` or the end of this process. Its descriptor isn't inherited."""
 
-    def __init__(self, path: str, about: dict[str, Any] | None = None) -> None:
+    def __init__(self, path: str, about: dict[str, Any] | None = None, *, mode: int = 0o640) -> None:
         """Take it at once. Raises Held when another holds it, OSError when the file can't be made."""
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
         try:
             _take(self._fd)
         except OSError as error:

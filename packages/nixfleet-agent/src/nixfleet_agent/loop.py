@@ -57,6 +57,7 @@ class Loop:
         self._drop_in = 0
         self._slept = _suspended()
         self._status: dict[str, Any] = {}
+        self._started = time.monotonic()
 
     def run(self) -> int:
         """Serve until told to stop."""
@@ -133,8 +134,15 @@ class Loop:
         for text in doorbell.drain(self._bell):
             if text == "facts":
                 self._read_facts()
+            elif text == "reconnect":  # a switch asks whether the server can still be reached
+                self._connect_anew()
             else:
                 self._tell(e.Rang(text))
+
+    def _connect_anew(self) -> None:
+        if self._connection:
+            self._lost("connecting anew, as a switch asks")
+            self._connect_at = time.monotonic()
 
     def _notice_suspend(self) -> None:
         slept = _suspended()
@@ -288,6 +296,10 @@ class Loop:
             "version": __version__,
             "url": str(self._config.url),
             "connection": core.connection,
+            "started": self._started,
+            "opened": core.opened_at,
+            "lost": core.lost_at,
+            "goodbye": core.away_until,
             "error": core.error,
             "server_version": core.registered.server_version if core.registered else None,
             "protocol": core.registered.protocol if core.registered else None,

@@ -53,5 +53,9 @@ class NoGuard:
 
 
 def guard_of(context: Context) -> Guard:
-    """The guard of this run."""
-    return NoGuard()
+    """The guard of this run: none when NIXFLEET_CONFIRM_TIMEOUT is 0."""
+    if context.config.confirm_timeout == 0:
+        return NoGuard()
+    from nixfleet_agent.runner.keeper import Keeper
+
+    return Keeper(context)

@@ -18,7 +18,7 @@ from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk, read_json
 from nixfleet_agent.journal import Journal, directory, load_request, load_result, records, runs_dir
 from nixfleet_agent.lock import Held, Lock
-from nixfleet_agent.runner import cgroup
+from nixfleet_agent.runner import cgroup, expired
 from nixfleet_agent.runner.capture import Capture
 from nixfleet_agent.runner.main import store
 from nixfleet_agent.system import boot_id
@@ -27,8 +27,13 @@ from nixfleet_protocol.messages import Status
 GRACE = 3.0
 
 
-def main(config: Config, run_id: str, have: int, disk: Disk | None = None) -> int:
-    """`have`: last record the server holds durably; numbering goes on behind it. Exit code 1: not settled."""
+def main(
+    config: Config, run_id: str, have: int, disk: Disk | None = None, *, ended: tuple[str, str] | None = None
+) -> int:
+    """`have`: last record the server holds durably; numbering goes on behind it. Exit code 1: not settled.
+
+    `ended`: the result and why, where the caller knows.
+    """
     disk = disk or Disk()
     path = directory(config.state_dir, run_id)
     try:
@@ -38,6 +43,9 @@ def main(config: Config, run_id: str, have: int, disk: Disk | None = None) -> in
     try:
         if load_result(path) is not None:
             return 0
+        ended = ended or expired.outcome(config, run_id)
+        if ended is None:  # its switch is yet to be confirmed
+            return 1
         _end_leftovers(run_id)
         journal, whole = reopen(path, have, disk, config.log_max)
         if whole:
@@ -46,9 +54,9 @@ def main(config: Config, run_id: str, have: int, disk: Disk | None = None) -> in
         status = Status(
             run_id=run_id,
             command=request.command,
-            status="interrupted",
+            status=ended[0],
             at=time.time_ns() // 1_000_000,
-            message=_reason(path),
+            message=ended[1] or _reason(path),
             generation=None,
         )
         code = store(journal, status)

@@ -1,0 +1,126 @@
+"""Deciding a pending switch whose runner has died: by the timer, by the next start, or after a reboot.
+
+The same table decides as in the runner. What came of it is the run's result, so `settle` asks here first.
+"""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nixfleet_agent import platforms
+from nixfleet_agent.config import Config
+from nixfleet_agent.files import Disk
+from nixfleet_agent.lock import Held
+from nixfleet_agent.runner import pending, settle, timer
+from nixfleet_agent.runner.decision import decide
+from nixfleet_agent.runner.keeper import MARGIN, situation
+from nixfleet_agent.runner.pending import Pending
+from nixfleet_agent.system import boot_id, foreign
+
+ROLLBACK_LIMIT = 1800.0
+"""Seconds for the activation of the system before."""
+WAIT: None = None
+"""The outcome of a switch that is not to be decided yet."""
+Outcome = tuple[str, str]
+"""Result of the run and why, in one line."""
+
+
+def main(config: Config, run_id: str) -> int:
+    """`nixfleet-agent confirm-expired RUN`, started by the timer. Exit code 0: there is nothing left to decide."""
+    made = pending.load(config)
+    if made is None or made.run_id != run_id:
+        return 0
+    found = outcome(config, run_id)
+    if found is WAIT:  # the runner lives, and decides itself
+        timer.arm(run_id, MARGIN)
+        return 1
+    sys.stderr.write(f"run {run_id}: {found[0]}: {found[1]}\n")
+    return settle.main(config, run_id, 0, ended=found)
+
+
+def outcome(config: Config, run_id: str) -> Outcome | None:
+    """What became of a run's switch, decided now if it is time; WAIT when it is not, or when its runner lives.
+
+    Also of a run that has no pending switch: it was interrupted.
+    """
+    made = pending.load(config)
+    if made is None or made.run_id != run_id:
+        return "interrupted", ""
+    try:
+        lock = pending.lock(config)
+    except (Held, OSError):
+        return WAIT
+    try:
+        here = boot_id()
+        if made.boot_id != here:
+            found = _after_a_boot(config, made)
+        elif time.monotonic() < made.deadline:
+            return WAIT
+        else:
+            found = _decide(config, made)
+        timer.disarm(run_id)
+        pending.clear(config, Disk())
+        pending.unroot_systems(made)
+        return found
+    finally:
+        lock.release()
+
+
+def _after_a_boot(config: Config, made: Pending) -> Outcome:
+    """The new system was not the boot's default yet: a boot inside the window brings the old one by itself."""
+    if _running(config) == made.old:
+        return (
+            "rolled_back",
+            "the host restarted before the new system was confirmed, and runs the one before again",
+        )
+    return "interrupted", "the host restarted before the new system was confirmed"
+
+
+def _decide(config: Config, made: Pending) -> Outcome:
+    verdict = decide(situation(config, made, restarted=False))
+    if verdict.keep:
+        return (
+            "interrupted",
+            f"the runner died; the new system stays, but is not the default: {verdict.reason}",
+        )
+    why = roll_back(config, made.old)
+    if why:
+        return "failed", f"the runner died; {verdict.reason}; the rollback failed too: {why}"
+    return "rolled_back", f"rolled back, the runner having died: {verdict.reason}"
+
+
+def roll_back(config: Config, system: str) -> str:
+    """Activate the system before. Returns why that failed, or nothing. It is never rolled back itself."""
+    way = _way(config)
+    if way is None:
+        return "this platform has no way back"
+    try:
+        done = subprocess.run(
+            way.activate(system),
+            env={**foreign(), **way.env},
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            stderr=sys.stderr,
+            timeout=ROLLBACK_LIMIT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    active = way.running() == system
+    return "" if active or done.returncode == 0 else f"its activation failed with exit code {done.returncode}"
+
+
+def _running(config: Config) -> str | None:
+    way = _way(config)
+    with contextlib.suppress(OSError):
+        return way.running() if way else None
+    return None
+
+
+def _way(config: Config) -> Any:
+    """How a host of generations is switched; None for other platforms."""
+    make: Callable[[], Any] | None = getattr(platforms.of(config), "way", None)
+    return make() if make else None

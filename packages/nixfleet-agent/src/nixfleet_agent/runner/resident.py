@@ -1,0 +1,77 @@
+"""The resident as a runner sees it: what its status file says, and how to have it start anew.
+
+The file is the resident's: it is read as a stranger's. It can say that the server was reached, and never what runs.
+"""
+
+import contextlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from typing import NamedTuple
+
+from nixfleet_agent.config import Config
+from nixfleet_agent.doorbell import ring_once
+from nixfleet_agent.lock import is_held
+from nixfleet_agent.runner import cgroup
+from nixfleet_agent.units.installation import LABEL, SERVICE
+
+STATUS_MAX = 64 * 1024
+_RESTART_TIMEOUT = 30.0
+
+
+class Seen(NamedTuple):
+    """Times are those of the monotonic clock of this boot, in seconds; None for what isn't so."""
+
+    pid: int | None = None
+    started: float | None = None
+    """When the resident's process began."""
+    opened: float | None = None
+    """When the connection was opened on which it is registered now."""
+    lost: float | None = None
+    """When it was last seen to have no connection any more."""
+    goodbye: float | None = None
+    """Until when the server had asked it to stay away."""
+
+
+def look(config: Config) -> Seen:
+    """The status as it is now; nothing, when it can't be read or isn't one."""
+    path = os.path.join(config.resident_dir, "status.json")
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return Seen()
+            body = json.loads(file.read(STATUS_MAX))
+        if isinstance(body, dict) and is_held(os.path.join(config.resident_dir, "agent.lock")):
+            pid = body.get("pid")
+            times = [_time(body.get(name)) for name in ("started", "opened", "lost", "goodbye")]
+            return Seen(pid if isinstance(pid, int) and pid > 1 else None, *times)
+    return Seen()
+
+
+def restart(config: Config) -> bool:
+    """Have the resident start anew, from what is installed now. False: it was only asked to connect anew."""
+    pid = look(config).pid
+    unit = SERVICE if config.resident_user else (cgroup.unit_of(pid) if pid else None)
+    argv: list[str] = []
+    if sys.platform == "darwin":
+        domain = "system" if config.resident_user else f"gui/{os.getuid()}"
+        argv = ["launchctl", "kickstart", "-k", f"{domain}/{LABEL}"]
+    elif unit and unit.endswith(".service") and os.path.isdir("/run/systemd/system"):
+        whose = ["--user"] if pid and "/user@" in (cgroup.path_of(pid) or "") else []
+        argv = ["systemctl", *whose, "restart", "--no-block", unit]
+    if argv:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_RESTART_TIMEOUT
+            )
+            if done.returncode == 0:
+                return True
+    ring_once(config.resident_dir, "reconnect")
+    return False
+
+
+def _time(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,391 @@
+"""The guard with a real agent, a server that goes or refuses, and places that answer or don't."""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nixfleet_agent.config import Config, load
+from nixfleet_agent.events import Request
+from nixfleet_agent.files import Disk
+from nixfleet_agent.journal import Journal, claim
+from nixfleet_agent.runner import expired, pending, probes, resident, settle
+from nixfleet_agent.runner.context import Context, Ended, Failed
+from nixfleet_agent.runner.guard import NoGuard, guard_of
+from nixfleet_agent.runner.keeper import Keeper
+from nixfleet_agent.runner.pending import Pending
+from nixfleet_agent.system import boot_id
+from nixfleet_protocol.messages import Options
+from tests.agent.conftest import Agent
+from tests.agent.fake_server import FakeServer
+
+RUN = "0123456789abcdef0123456789abcdef"
+WINDOW = 2.0
+"""Seconds; shorter than anybody may configure it."""
+Make = Callable[..., Agent]
+MakeKeeper = Callable[..., tuple[Keeper, Context]]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """Another place on the network, as HOST:PORT."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                listener.accept()[0].close()
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+
+
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def online(one: Agent, server: FakeServer) -> None:
+    server.connected()
+    config = load(one.env)
+    server.wait(lambda: resident.look(config).opened, "the agent's word that it is registered")
+
+
+@pytest.fixture
+def keeper() -> Iterator[Callable[..., tuple[Keeper, Context]]]:
+    made: list[Context] = []
+
+    def make(one: Agent, **env: str) -> tuple[Keeper, Context]:
+        config = load({**one.env, **env})
+        if config.confirm_timeout:
+            config = replace(config, confirm_timeout=WINDOW)
+        request = Request(RUN, "switch", Options())
+        context = Context(config, request, Journal(claim(config.state_dir, request, Disk()), Disk()))
+        made.append(context)
+        return Keeper(context), context
+
+    yield make
+    for context in made:
+        context.close()
+        context.journal.close()
+
+
+def notes(one: Agent) -> bytes:
+    return one.output(RUN)
+
+
+def test_a_new_connection_confirms_and_leaves_nothing_behind(
+    keeper: MakeKeeper, server: FakeServer, agent: Make
+) -> None:
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one)
+
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    before = json.loads((one.state / "pending.json").read_text())
+    guard.activated()
+    verdict = guard.wait(context)
+    guard.settle("confirmed")
+
+    assert verdict[:2] == (True, True)
+    assert (before["old"], before["new"], before["run_id"]) == ("/nix/store/old", "/nix/store/new", RUN)
+    assert before["boot_id"] == boot_id()
+    assert len(server.registers) == 2  # the old connection proves nothing: a firewall lets it live
+    assert not (one.state / "pending.json").exists()
+    keeper_again = Keeper(context)
+    keeper_again.prepare("/nix/store/old", "/nix/store/new")  # the lock is free again
+    keeper_again.settle("failed")
+
+
+def test_a_server_that_goes_and_nothing_else_to_ask_is_a_reason_to_go_back(
+    keeper: MakeKeeper, server: FakeServer, agent: Make
+) -> None:
+    one = agent(NIXFLEET_URL=f"http://localhost:{server.port}")
+    online(one, server)
+    guard, context = keeper(one, NIXFLEET_PROBES=closed_port())
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    server.stop()
+
+    guard.activated()
+    verdict = guard.wait(context)
+    guard.settle("rolled_back")
+    server.start()
+
+    assert verdict == (False, False, "neither the server nor any other place answers")
+
+
+def test_a_server_alone_that_goes_is_none(
+    keeper: MakeKeeper, server: FakeServer, agent: Make, elsewhere: str
+) -> None:
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one, NIXFLEET_PROBES=f"{closed_port()},{elsewhere}")
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    server.stop()
+
+    guard.activated()
+    verdict = guard.wait(context)
+    guard.settle("unconfirmed")
+    server.start()
+
+    assert verdict == (True, False, "the server alone is unreachable: other places answer")
+
+
+def test_a_server_that_answers_and_refuses_the_new_agent_is_one(
+    keeper: MakeKeeper, server: FakeServer, agent: Make
+) -> None:
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one)
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    server.refuse = 401
+
+    guard.activated()
+    verdict = guard.wait(context)
+    guard.settle("rolled_back")
+
+    assert verdict == (False, False, "the server answers, but the new agent did not register")
+
+
+def test_a_server_unreachable_before_the_switch_arms_nothing(
+    keeper: MakeKeeper, server: FakeServer, agent: Make
+) -> None:
+    server.stop()
+    one = agent()
+    config = load(one.env)
+    server.wait((one.state / "status.json").exists, "the agent's start")
+    guard, context = keeper(one)
+
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    guard.activated()
+    verdict = guard.wait(context)
+    guard.settle("unconfirmed")
+    server.start()
+
+    assert verdict == (True, False, "the server was unreachable before the switch already")
+    assert b"unreachable before the switch" in notes(one)
+    assert resident.look(config).opened is None
+
+
+def test_a_failing_health_check_goes_back_though_the_server_is_there(
+    keeper: MakeKeeper, server: FakeServer, agent: Make, tmp_path: Path
+) -> None:
+    one = agent()
+    online(one, server)
+    flag = tmp_path / "healthy"
+    flag.touch()
+    guard, context = keeper(one, NIXFLEET_HEALTH_CHECK=f"test -e {flag}")
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    flag.unlink()
+
+    guard.activated()
+    verdict = guard.wait(context)
+    guard.settle("rolled_back")
+
+    assert verdict == (False, False, "the health check fails")
+
+
+def test_a_health_check_that_failed_before_decides_nothing(
+    keeper: MakeKeeper, server: FakeServer, agent: Make
+) -> None:
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one, NIXFLEET_HEALTH_CHECK="false")
+
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    guard.activated()
+    verdict = guard.wait(context)
+    guard.settle("confirmed")
+
+    assert verdict[:2] == (True, True)
+    assert b"it decides nothing" in notes(one)
+
+
+def test_a_stop_ends_the_wait(keeper: MakeKeeper, server: FakeServer, agent: Make) -> None:
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one)
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    server.refuse = 503
+    guard.activated()
+    context.stop_asked = True
+
+    with pytest.raises(Ended):
+        guard.wait(context)
+    guard.settle("rolled_back")
+
+
+def test_two_switches_are_never_pending_at_once(keeper: MakeKeeper, server: FakeServer, agent: Make) -> None:
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one)
+    guard.prepare("/nix/store/old", "/nix/store/new")
+
+    with pytest.raises(Failed, match="still to be confirmed"):
+        Keeper(context).prepare("/nix/store/new", "/nix/store/newer")
+    guard.settle("failed")
+
+
+def test_a_timeout_of_0_watches_nothing(keeper: MakeKeeper, agent: Make, server: FakeServer) -> None:
+    one = agent()
+    online(one, server)
+    _, context = keeper(one, NIXFLEET_CONFIRM_TIMEOUT="0")
+
+    assert isinstance(guard_of(context), NoGuard)
+
+
+# When the runner has died
+
+
+def left(config: Config, **changed: object) -> Pending:
+    """What a dead runner's switch has left."""
+    made = Pending(
+        RUN, "/nix/store/old", "/nix/store/new", boot_id(), True, time.monotonic() - 1, time.monotonic()
+    )
+    made = made._replace(**changed)
+    pending.store(config, made, Disk())
+    return made
+
+
+@pytest.fixture
+def dead(tmp_path: Path) -> Config:
+    """A host whose runner died with the run in its journal."""
+    config = load(
+        {"NIXFLEET_STATE_DIR": str(tmp_path / "state"), "NIXFLEET_HOSTNAME": "web1"}, connects=False
+    )
+    (tmp_path / "state" / "runs").mkdir(parents=True)
+    Journal(claim(config.state_dir, Request(RUN, "switch", Options()), Disk()), Disk()).close()
+    return config
+
+
+def result(config: Config) -> dict[str, object]:
+    found: dict[str, object] = json.loads((Path(config.state_dir) / "runs" / RUN / "result.json").read_text())
+    return found
+
+
+def test_a_switch_still_in_its_window_is_not_settled(dead: Config) -> None:
+    left(dead, deadline=time.monotonic() + 100)
+
+    assert settle.main(dead, RUN, 0) == 1
+    assert pending.load(dead)
+    assert not (Path(dead.state_dir) / "runs" / RUN / "result.json").exists()
+
+
+def test_a_switch_whose_runner_lives_is_not_decided_by_another(dead: Config) -> None:
+    left(dead)
+    held = pending.lock(dead)
+
+    assert expired.main(dead, RUN) == 1
+    held.release()
+    assert pending.load(dead)
+
+
+def test_a_reboot_inside_the_window_is_told_as_a_rollback(
+    dead: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left(dead, boot_id="another", deadline=time.monotonic() + 1e6)
+    monkeypatch.setattr(expired, "_running", lambda config: "/nix/store/old")
+
+    assert settle.main(dead, RUN, 0) == 0
+
+    assert result(dead)["status"] == "rolled_back"
+    assert "restarted" in str(result(dead)["message"])
+    assert pending.load(dead) is None
+
+
+def test_a_reboot_into_the_new_system_is_told_as_an_interruption(
+    dead: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left(dead, boot_id="another")
+    monkeypatch.setattr(expired, "_running", lambda config: "/nix/store/new")
+
+    assert settle.main(dead, RUN, 0) == 0
+    assert result(dead)["status"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "said"),
+    [
+        ("", "rolled_back", "the runner having died"),
+        ("no space", "failed", "the rollback failed too: no space"),
+    ],
+)
+def test_a_dead_runner_s_switch_is_rolled_back_by_the_timer_and_a_failure_said(
+    why: str, status: str, said: str, dead: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returned: list[str] = []
+    left(dead)
+    monkeypatch.setattr(expired, "roll_back", lambda config, system: returned.append(system) or why)
+
+    assert expired.main(dead, RUN) == 0
+
+    assert returned == ["/nix/store/old"]
+    assert result(dead)["status"] == status
+    assert said in str(result(dead)["message"])
+    assert pending.load(dead) is None
+
+
+def test_a_dead_runner_s_first_generation_stays(dead: Config) -> None:
+    left(dead, old="")
+
+    assert expired.main(dead, RUN) == 0
+    assert result(dead)["status"] == "interrupted"
+
+
+def test_a_timer_for_a_switch_that_is_decided_does_nothing(dead: Config) -> None:
+    assert expired.main(dead, RUN) == 0
+    assert not (Path(dead.state_dir) / "runs" / RUN / "result.json").exists()
+
+
+# Looking around
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, '{"opened": "soon"}', '{"pid": -1}', "\x00"])
+def test_a_status_that_is_none_says_nothing(text: str, dead: Config) -> None:
+    (Path(dead.resident_dir) / "status.json").write_text(text)
+
+    assert resident.look(dead) == resident.Seen()
+
+
+def test_a_status_that_is_a_pipe_or_a_link_is_not_waited_for(dead: Config, tmp_path: Path) -> None:
+    path = Path(dead.resident_dir) / "status.json"
+    os.mkfifo(path)
+    assert resident.look(dead) == resident.Seen()
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    assert resident.look(dead) == resident.Seen()
+
+
+@pytest.mark.parametrize(
+    ("env", "found"),
+    [
+        ({"NIXFLEET_PROBES": "a:1, https://b/"}, ("a:1", "https://b/")),
+        ({"NIXFLEET_REPO_URL": "git@git.example.org:fleet/config.git"}, ("git.example.org:22",)),
+        ({"NIXFLEET_REPO_URL": "ssh://git@git.example.org:2222/x"}, ("git.example.org:2222",)),
+        ({"NIXFLEET_REPO_URL": "https://git.example.org/x.git"}, ("git.example.org:443",)),
+        ({"NIXFLEET_REPO_URL": "https://fleet.example.org/x.git"}, ()),
+        ({"NIXFLEET_REPO_URL": "/srv/git/x.git"}, ()),
+        ({}, ()),
+    ],
+)
+def test_the_repository_s_host_is_asked_where_no_probes_are_named(
+    env: dict[str, str], found: tuple[str, ...]
+) -> None:
+    given = {"NIXFLEET_URL": "https://fleet.example.org", "NIXFLEET_HOSTNAME": "web1", **env}
+
+    assert probes.places(load(given, connects=False)) == found
+
+
+def test_this_host_s_own_addresses_are_known() -> None:
+    assert probes.is_local("127.0.0.1")
+    assert probes.is_local("localhost")
+    assert not probes.is_local("192.0.2.1")
