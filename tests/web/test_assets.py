@@ -83,7 +83,7 @@ def test_the_version_that_pages_ask_for_is_the_packages() -> None:
 
 
 def test_there_are_pages_scripts_and_styles() -> None:
-    assert [page.name for page in PAGES] == ["index.html", "login.html"]
+    assert [page.name for page in PAGES] == ["index.html", "login.html", "setup.html"]
     assert len(SCRIPTS) > 10
     assert len(STYLES) > 5
 
@@ -135,7 +135,7 @@ def test_the_page_asks_for_all_its_modules_at_once() -> None:
     preloaded = {
         name.removeprefix("/static/") for name in re.findall(r'rel="modulepreload" href="([^"]+)"', text)
     }
-    alone = {"js/main.js", "js/login.js", "js/theme-boot.js", "js/core/types.js"}
+    alone = {"js/main.js", "js/login.js", "js/setup.js", "js/view/entry.js", "js/theme-boot.js", "js/core/types.js"}
     assert preloaded == {named(path) for path in SCRIPTS} - alone | {"vendor/alpine-csp/module.esm.min.js"}
 
 

@@ -1,41 +1,55 @@
-/** The login page; the server sends those who are logged in away from it. What was asked for, host or run, stays in the address (#…) through the login. */
-
-import { Api, Refused } from "./shell/api.js";
-
-/** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
-function byId(id, type) {
-  const element = document.getElementById(id);
-  if (!(element instanceof type)) throw new Error(`login.html has no ${id}`);
-  return element;
-}
+/**
+ * The login page; the server sends those who are logged in away from it. What was asked for, host or run, stays in the
+ * address (#…) through the login. Whether a code is needed the server tells nobody: the field comes with the first
+ * refusal that speaks of one, by the button, and where one was used before.
+ */
+import { Api } from "./shell/api.js";
+import { recall, remember } from "./shell/preferences.js";
+import { enter, onSubmit, part, revealing } from "./view/entry.js";
 
 const api = new Api();
-const form = byId("login", HTMLFormElement);
-const password = byId("password", HTMLInputElement);
-const error = byId("error", HTMLParagraphElement);
-const button = byId("submit", HTMLButtonElement);
+const password = part("password", HTMLInputElement);
+const code = part("code", HTMLInputElement);
+const second = part("second", HTMLDivElement);
+const withCode = part("with-code", HTMLButtonElement);
+const error = part("error", HTMLParagraphElement);
 
-const enter = () => location.replace(`/${location.hash}`);
+part("server", HTMLParagraphElement).textContent = location.host;
+revealing(password);
 
-/** @param {string} text */
-function tell(text) {
-  error.textContent = text;
-  password.setAttribute("aria-invalid", String(Boolean(text)));
+/** @param {boolean} on */
+function askCode(on) {
+  second.hidden = !on;
+  withCode.hidden = on;
 }
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  if (button.getAttribute("aria-busy") === "true") return;
-  button.setAttribute("aria-busy", "true");
-  tell("");
-  try {
-    await api.login(password.value);
-    enter();
-  } catch (problem) {
-    tell(problem instanceof Refused ? problem.message : "Something went wrong in this page; reload it and try again.");
-    password.select();
-    password.focus();
-  } finally {
-    button.removeAttribute("aria-busy");
-  }
+/** @param {string} words */
+function tell(words) {
+  error.textContent = words;
+  const wrong = String(Boolean(words));
+  password.setAttribute("aria-invalid", wrong);
+  code.setAttribute("aria-invalid", wrong);
+  if (!words) return;
+  const codeFirst = second.hidden && /\bcode\b/.test(words);
+  if (codeFirst) askCode(true);
+  const field = codeFirst || (!second.hidden && !code.value) ? code : password;
+  field.select();
+  field.focus();
+}
+
+askCode(recall("code", "no") === "yes");
+withCode.addEventListener("click", () => {
+  askCode(true);
+  (password.value ? code : password).focus();
 });
+
+onSubmit(
+  part("login", HTMLFormElement),
+  async () => {
+    const given = second.hidden ? "" : code.value.trim();
+    await api.login(password.value, given);
+    remember("code", given ? "yes" : "no");
+    enter(location.hash);
+  },
+  tell,
+);

@@ -34,9 +34,9 @@ export class Api {
     this.#csrf = (await this.#ask("GET", "/session")).csrf;
   }
 
-  /** @param {string} password */
-  async login(password) {
-    this.#csrf = (await this.#ask("POST", "/session", { password })).csrf;
+  /** @param {string} password @param {string} [code] the second factor */
+  async login(password, code = "") {
+    this.#csrf = (await this.#ask("POST", "/session", code ? { password, code } : { password })).csrf;
   }
 
   async logout() {
