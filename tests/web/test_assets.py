@@ -135,7 +135,14 @@ def test_the_page_asks_for_all_its_modules_at_once() -> None:
     preloaded = {
         name.removeprefix("/static/") for name in re.findall(r'rel="modulepreload" href="([^"]+)"', text)
     }
-    alone = {"js/main.js", "js/login.js", "js/setup.js", "js/view/entry.js", "js/theme-boot.js", "js/core/types.js"}
+    alone = {
+        "js/main.js",
+        "js/login.js",
+        "js/setup.js",
+        "js/view/entry.js",
+        "js/theme-boot.js",
+        "js/core/types.js",
+    }
     assert preloaded == {named(path) for path in SCRIPTS} - alone | {"vendor/alpine-csp/module.esm.min.js"}
 
 
