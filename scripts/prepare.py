@@ -21,6 +21,7 @@ PROGRAMS = {
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "gpg": "gnupg",
+    "faketime": "faketime",
 }
 """Program on PATH → Debian package."""
 FILES = {

@@ -8,12 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def certificate(directory: Path, name: str = "localhost") -> tuple[Path, Path]:
-    """A self-signed certificate for `name` and 127.0.0.1; returns (certificate, key). It is its own authority."""
+def certificate(directory: Path, name: str = "localhost", made_on: str | None = None) -> tuple[Path, Path]:
+    """A self-signed certificate for `name` and 127.0.0.1; returns (certificate, key). It is its own authority.
+
+    It is good for two days, from `made_on` (as `2020-01-01`) if given.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     made, key = directory / "cert.pem", directory / "key.pem"
     subprocess.run(
         [
+            *(["faketime", made_on] if made_on else []),
             "openssl",
             "req",
             "-x509",
@@ -40,8 +44,10 @@ def certificate(directory: Path, name: str = "localhost") -> tuple[Path, Path]:
 class TlsProxy:
     """Serves https://localhost:`port` and forwards the bytes to 127.0.0.1:`target`."""
 
-    def __init__(self, target: int, directory: Path) -> None:
-        self.ca_file, key = certificate(directory)
+    def __init__(
+        self, target: int, directory: Path, name: str = "localhost", made_on: str | None = None
+    ) -> None:
+        self.ca_file, key = certificate(directory, name, made_on)
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._context.load_cert_chain(self.ca_file, key)
         self._target = target

@@ -39,7 +39,14 @@ def _parse(words: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="connect and serve until told to stop (what the supervisor starts)")
     status = commands.add_parser("status", help="what the agent on this host is doing")
-    status.add_argument("--json", action="store_true", help="print it as JSON")
+    doctor = commands.add_parser("doctor", help="check everything the agent needs, and say how to mend it")
+    for asking in (status, doctor):
+        asking.add_argument("--json", action="store_true", help="print it as JSON")
+        asking.add_argument(
+            "--environment-file",
+            metavar="FILE",
+            help="the agent's variables; by default this shell's, else those of the installed agent",
+        )
     units = commands.add_parser(
         "units", help="print what a supervisor must know of the agent: units or launchd jobs"
     )
@@ -62,7 +69,8 @@ def _parse(words: list[str]) -> int:
     given = parser.parse_args(words)
     actions: dict[str, Callable[[], int]] = {
         "run": _run,
-        "status": lambda: _status(given.json),
+        "status": lambda: _status(given.environment_file, given.json),
+        "doctor": lambda: _doctor(given.environment_file, given.json),
         "units": lambda: _units(given),
         "run-command": _run_command,
         "runner": _runner,
@@ -86,15 +94,32 @@ def _run() -> int:
     return resident(config)
 
 
-def _status(as_json: bool) -> int:
+def _status(file: str | None, as_json: bool) -> int:
+    import os
+
     from nixfleet_agent import status
     from nixfleet_agent.config import ConfigError, load
+    from nixfleet_agent.environment import of_agent
 
     try:
-        config = load(connects=False)
+        config = load(of_agent(os.environ, file), connects=False)
     except ConfigError as error:
         return _complain(error)
     return status.show(config.resident_dir, as_json)
+
+
+def _doctor(file: str | None, as_json: bool) -> int:
+    import os
+
+    from nixfleet_agent import doctor
+    from nixfleet_agent.config import ConfigError
+    from nixfleet_agent.environment import of_agent
+
+    try:
+        env = of_agent(os.environ, file)
+    except ConfigError as error:
+        return _complain(error)
+    return doctor.main(env, as_json=as_json)
 
 
 def _units(given: "Namespace") -> int:

@@ -252,7 +252,7 @@ class Connection:
             self._enter("open", now)
             self._opened()
         elif isinstance(event, RejectConnection):
-            raise Lost(_REJECTED.get(event.status_code, f"the server refused: HTTP {event.status_code}"))
+            raise Lost(REJECTED.get(event.status_code, f"the server refused: HTTP {event.status_code}"))
         elif isinstance(event, Ping):
             self._put(event.response())
         elif isinstance(event, CloseConnection):
@@ -302,7 +302,7 @@ class Connection:
                 sock.setsockopt(socket.IPPROTO_TCP, option, _USER_TIMEOUT)
 
 
-_REJECTED = {
+REJECTED = {
     401: "the server refused the token (HTTP 401): check NIXFLEET_TOKEN_FILE, or make a new one with "
     "`nixfleet-server host rotate`",
     404: "there is no NixFleet server at this address (HTTP 404): check NIXFLEET_URL",

@@ -25,7 +25,7 @@ _GPG_BAD = ("EXPSIG", "EXPKEYSIG", "REVKEYSIG", "BADSIG", "ERRSIG")
 def check_commit(tree: str, env: Mapping[str, str], signers: str, commit: str) -> str:
     """Who signed the commit, for the log. `env` is git's. Raises Failed when no allowed signer did."""
     if signers.startswith("/"):
-        _check_file(signers)
+        check_file(signers)
         return _ssh(tree, env, signers, commit)
     return _gpg(tree, env, signers.split(","), commit)
 
@@ -69,7 +69,7 @@ def _verify(tree: str, env: Mapping[str, str], settings: dict[str, str], commit:
     return done.returncode == 0, done.stdout.decode(errors="replace")
 
 
-def _check_file(path: str) -> None:
+def check_file(path: str) -> None:
     """Whoever can write the file decides what this host runs. Raises Failed."""
     try:
         found = os.stat(path)

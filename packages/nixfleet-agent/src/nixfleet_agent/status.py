@@ -33,7 +33,9 @@ def show(state_dir: str, as_json: bool) -> int:
         out(f"The agent is not running (state directory {state_dir}).\n")
         return 1
     out(f"{found.get('hostname', '?')}: {found['connection']}, agent {found.get('version', '?')}\n")
-    out(f"server       {found.get('url', '?')}\n")
+    server = found.get("server_version")
+    speaks = f" (version {server}, protocol {found.get('protocol')})" if server else ""
+    out(f"server       {found.get('url', '?')}{speaks}\n")
     if found.get("error"):
         out(f"last error   {found['error']}\n")
     beat = found.get("last_heartbeat_at")
