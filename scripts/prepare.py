@@ -18,6 +18,11 @@ PROGRAMS = {
     "chromium": "chromium",
     "openssl": "openssl",
     "systemd-analyze": "systemd",
+    "podman": "podman",
+    "buildah": "buildah",
+    "runc": "runc",
+    "caddy": "caddy",
+    "mmdebstrap": "mmdebstrap",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "gpg": "gnupg",
@@ -25,6 +30,8 @@ PROGRAMS = {
 }
 """Program on PATH → Debian package."""
 FILES = {
+    "usr/lib/podman/netavark": "netavark",  # podman's networks, and names on them
+    "usr/lib/podman/aardvark-dns": "aardvark-dns",
     "usr/share/fonts/truetype/dejavu": "fonts-dejavu-core",  # Chromium brings no font
     "usr/lib/*/libatomic.so.1": "libatomic1",  # Playwright's driver needs it and doesn't bring it
 }
