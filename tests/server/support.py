@@ -178,11 +178,17 @@ class ServerProcess(Peer):
         self.port = port
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self) -> "ServerProcess":
+    def begin(self) -> None:
+        """Start the process, without waiting until it serves."""
         env = os.environ | {"NIXFLEET_PASSWORD_HASH": HASH, "NIXFLEET_DATA_DIR": str(self.data)}
         argv = [sys.executable, "-m", "nixfleet_server", "serve", "--listen", f"127.0.0.1:{self.port}"]
         with (self.data.parent / "server.err").open("a") as errors:
             self.process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
+
+    def start(self) -> "ServerProcess":
+        """Start it and wait until it serves."""
+        self.begin()
+        assert self.process is not None
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert "http://" in line, (self.data.parent / "server.err").read_text()

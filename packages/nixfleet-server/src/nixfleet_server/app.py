@@ -27,7 +27,7 @@ def build(shared: Context) -> Starlette:
             WebSocketRoute("/ws/agent", sockets.agent),
             WebSocketRoute("/ws/browser", sockets.browser),
         ],
-        middleware=[Middleware(Headers, secure=secure)],
+        middleware=[Middleware(Headers, secure=secure, closing=lambda: shared.hub.draining)],
         exception_handlers={
             Declined: problems.on_declined,
             HTTPException: problems.on_http_error,

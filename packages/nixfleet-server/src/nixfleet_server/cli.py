@@ -17,6 +17,11 @@ COMMANDS = {
         "Hash a password for NIXFLEET_PASSWORD_HASH; asks for it, or reads one line from standard input.",
     ),
     "migrate": ("migrate", "Bring the database to this version's schema; serve does so by itself."),
+    "backup": (
+        "backup",
+        "Write the database, the logs and the secrets into one file, also while the server runs.",
+    ),
+    "restore": ("restore", "Go back to a backup; a server that runs goes on with it."),
     "health": (
         "health",
         "Ask the server on this machine whether it is ready (/readyz); for container health checks.",

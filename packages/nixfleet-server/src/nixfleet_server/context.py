@@ -25,6 +25,8 @@ class Context:
     cookies: SessionCookies
     bulks: Bulks
     history: History
+    backing_up: bool = False
+    """A backup is streamed: a second would only make both slow."""
     register_timeout: float = limits.REGISTER_TIMEOUT
     silence_max: float = limits.SILENCE_MAX
     connections_max: int = limits.CONNECTIONS_MAX

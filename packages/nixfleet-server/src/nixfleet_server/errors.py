@@ -9,6 +9,10 @@ class ConfigError(NixFleetError):
     """The configuration can't be used. `str()` names the variable, what was found and what is allowed."""
 
 
+class Damaged(ConfigError):
+    """The database can't be used as it is: damaged, or on a disk that is full or failing. `str()` says what was found."""
+
+
 class BadArgument(ConfigError):
     """An argument that can never be right, as a name with a blank. `str()` says what is allowed."""
 

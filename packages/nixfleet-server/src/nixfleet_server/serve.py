@@ -2,22 +2,25 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import uvicorn
+from sqlalchemy.exc import DatabaseError
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Goodbye
-from nixfleet_server import logging
+from nixfleet_server import backup, broken, logging
 from nixfleet_server.app import build
 from nixfleet_server.auth.plain import PlainHttp, check_listen
 from nixfleet_server.auth.sessions import SessionCookies, session_secrets
 from nixfleet_server.context import Context
-from nixfleet_server.errors import ConfigError
+from nixfleet_server.errors import ConfigError, Damaged, Refused
+from nixfleet_server.httpd import Server
 from nixfleet_server.intake import bounded, raise_file_limit
 from nixfleet_server.live.bulk import Bulks
 from nixfleet_server.live.history import History
@@ -34,14 +37,21 @@ log = logging.get(__name__)
 
 LOCK_WAIT = 1.0
 """Seconds a starting server waits for one that is just leaving."""
+BACKLOG = 2048
+"""Connections that may wait while another server still owns the data."""
+MEND_EVERY = 5.0
+"""Seconds until a database that could not be opened is tried again."""
 LEAVE_WAIT = 3.0
 """Seconds that connections get to take their goodbye."""
 DEAD_AFTER_MS = 45_000
 """A peer that takes no data for so long is gone (TCP_USER_TIMEOUT on what we accept)."""
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Raises ConfigError or Busy when it can't start."""
+def serve(settings: Settings, wait: float = 0.0) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises ConfigError when it can't start, and Busy when another server still owns the data after `wait` seconds.
+    """
     if settings.password_hash is None:
         raise ConfigError(
             "no password is set: run `nixfleet-server hash-password` and put what it prints into"
@@ -49,12 +59,11 @@ def serve(settings: Settings) -> int:
         )
     check_listen(settings)
     make_data_dir(settings.data_dir)
-    with owner(settings.data_dir, LOCK_WAIT):
-        database = open_database(settings.database)
-        if migrate(database):
-            log.info("database migrated")
-        with contextlib.closing(listen(settings)) as listener:
-            asyncio.run(_serve(settings, database, listener))
+    with contextlib.closing(listen(settings)) as listener:
+        if wait > 0:
+            listener.listen(BACKLOG)  # who comes early waits with us, instead of being refused
+        with owner(settings.data_dir, max(wait, LOCK_WAIT)):
+            asyncio.run(_serve(settings, listener))
     return 0
 
 
@@ -113,24 +122,6 @@ async def running(
         await hub.close()
 
 
-class Server(uvicorn.Server):
-    """uvicorn, with the signals in our hands and a word when it listens."""
-
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._say_started = started
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Ours: uvicorn's would drop connections without a goodbye and end the process by the signal."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
-        await super().startup(sockets)
-        self._say_started()
-
-
 def make_server(shared: Context, started: Callable[[], None]) -> Server:
     """The HTTP server around a context."""
     proxies = list(shared.settings.trusted_proxies)
@@ -159,7 +150,67 @@ def make_server(shared: Context, started: Callable[[], None]) -> Server:
     )
 
 
-async def _serve(settings: Settings, database: Database, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve, whatever the data: what can't be used is shown as that until it is mended or another is restored."""
+    signals = Signals()
+    while not signals.told:
+        try:
+            database = await asyncio.to_thread(open_data, settings)
+        except Damaged as damage:
+            await broken.serve(listener, str(damage), functools.partial(signals.wait, MEND_EVERY))
+            continue
+        await _serve_data(settings, database, listener, signals)
+    log.info("stopped")
+
+
+def open_data(settings: Settings) -> Database:
+    """The database, restored and migrated as need be. The caller owns the data directory.
+
+    Raises Damaged when it can't be used as it is, ConfigError when it is of a later version.
+    """
+    try:
+        if backup.swap(settings):
+            log.warning("restored from a backup", replaced=str(settings.data_dir / backup.REPLACED))
+        database = open_database(settings.database)
+        try:
+            if migrate(database):
+                log.info("database migrated")
+        except BaseException:
+            database.close()
+            raise
+    except (DatabaseError, Refused) as error:
+        raise Damaged(str(getattr(error, "orig", None) or error)) from None
+    except OSError as error:
+        raise Damaged(f"{settings.data_dir}: {error.strerror or error}") from None
+    return database
+
+
+class Signals:
+    """SIGTERM and SIGINT, told to whoever serves just now."""
+
+    def __init__(self) -> None:
+        self.told = 0
+        self.on_signal: Callable[[], None] = lambda: None
+        self._first = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._tell)
+
+    def _tell(self) -> None:
+        self.told += 1
+        self._first.set()
+        self.on_signal()
+
+    async def wait(self, seconds: float) -> None:
+        """Return after so long, or at once when told to stop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._first.wait()
+
+
+async def _serve_data(
+    settings: Settings, database: Database, listener: socket.socket, signals: Signals
+) -> None:
     host, port = listener.getsockname()[:2]
     url = settings.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
@@ -170,24 +221,29 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
     async with running(settings, database) as shared:
         shared.connections_max = raise_file_limit()
         server = make_server(shared, started)
-        loop = asyncio.get_running_loop()
         leaving: list[asyncio.Task[None]] = []
 
-        def on_signal() -> None:
+        def go(drain: float = 0.0) -> None:
             if leaving:
                 server.force_exit = server.should_exit = True
             else:
-                leaving.append(loop.create_task(leave(shared.hub, server)))
+                leaving.append(asyncio.get_running_loop().create_task(leave(shared.hub, server, drain)))
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
-        await server.serve(sockets=[listener])
-    log.info("stopped")
+        signals.on_signal = functools.partial(go, settings.drain)
+        shared.ticker.on_restore = go
+        with listener.dup() as own:  # uvicorn closes what it is given, and after a restore we go on
+            await server.serve(sockets=[own])
 
 
-async def leave(hub: Hub, server: uvicorn.Server) -> None:
-    """Say goodbye, so that nobody takes a restart for an outage and not all come back in the same second."""
+async def leave(hub: Hub, server: uvicorn.Server, drain: float = 0.0) -> None:
+    """Say goodbye, so that nobody takes a restart for an outage and not all come back in the same second.
+
+    For the first `drain` seconds all goes on as before, but `/readyz` is red and every answer closes its connection: so
+    the proxy before us sends no more, and none of its connections is cut with a request on the way.
+    """
     log.info("stopping")
+    hub.draining = True
+    await asyncio.sleep(drain)
     hub.leaving = True
     agents = [host.connection for host in hub.hosts.values() if host.connection]
     spread = max(5.0, len(agents) / 20)

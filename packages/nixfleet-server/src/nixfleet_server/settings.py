@@ -103,6 +103,12 @@ class Settings(BaseSettings):
         validate_default=True,
         description="the same for each host, so that one can't push out the others",
     )
+    drain: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="seconds to go on unready after SIGTERM, for a proxy that checks /readyz to send no more",
+    )
     web_dir: Path | None = Field(None, description="another unpacked nixfleet-web to serve")
 
     @classmethod

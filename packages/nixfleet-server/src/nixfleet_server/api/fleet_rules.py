@@ -2,7 +2,7 @@
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, fleet
-from nixfleet_server.api import metrics, runs, search
+from nixfleet_server.api import backup, metrics, runs, search
 from nixfleet_server.api.rules import API, Query, Rule
 
 DISPATCH = (
@@ -18,6 +18,9 @@ DISPATCH = (
 """What can keep a command from being started."""
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "GET", f"{API}/backup", "admin", backup.show, action="backup", problems=("busy",), media=backup.MEDIA
+    ),
     Rule("GET", "/metrics", "read", metrics.prometheus, media="text/plain"),
     Rule("GET", f"{API}/stats", "read", metrics.stats, fleet.FleetStats),
     Rule(

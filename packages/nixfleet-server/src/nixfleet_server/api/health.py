@@ -31,7 +31,7 @@ async def ready(request: Request) -> Response:
     shared = context(request)
     hub = shared.hub
     bad = {}
-    if hub.leaving:
+    if hub.leaving or hub.draining:
         bad["stopping"] = "the server is about to stop"
     if hub.logs.bad:
         bad["logs"] = f"logs can't be written: {hub.logs.bad}"

@@ -28,6 +28,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "host_offline": (409, "The host is offline"),
     "host_busy": (409, "The host is busy"),
     "already_current": (409, "The host is current"),
+    "busy": (409, "Another is under way"),
     "queue_full": (409, "The queue is full"),
     "unsupported_command": (409, "The host can't do that"),
     "not_running": (409, "The run has ended"),
@@ -38,6 +39,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "too_many_searches": (429, "Too many searches"),
     "too_many_logins": (429, "Too many login attempts"),
     "internal": (500, "A fault of the server"),
+    "unavailable": (503, "The server can't work"),
     "shutting_down": (503, "The server is about to restart"),
 }
 

@@ -10,7 +10,7 @@ from nixfleet_server import logging
 log = logging.get(__name__)
 
 API = "/api/v1"
-ALWAYS = ("internal", "plain_http")
+ALWAYS = ("internal", "plain_http", "unavailable")
 GUARDED = ("not_authenticated", "scope")
 BODY = ("not_json", "invalid", "too_large", "too_slow")
 

@@ -28,11 +28,15 @@ _STARTS = ("http.response.start", "websocket.http.response.start")
 
 
 class Headers:
-    """Adds HEADERS and a request id. `secure(scope)` says whether the client came over TLS."""
+    """Adds HEADERS and a request id. `secure(scope)` says whether the client came over TLS, `closing()` whether no more
+    requests are wanted on this connection."""
 
-    def __init__(self, app: ASGIApp, secure: Callable[[Scope], bool]) -> None:
+    def __init__(
+        self, app: ASGIApp, secure: Callable[[Scope], bool], closing: Callable[[], bool] = lambda: False
+    ) -> None:
         self._app = app
         self._secure = secure
+        self._closing = closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
@@ -49,6 +53,8 @@ class Headers:
                 for name, value in HEADERS.items():
                     headers[name] = value
                 headers["X-Request-Id"] = request_id
+                if scope["type"] == "http" and self._closing():
+                    headers["Connection"] = "close"
                 # Assets are asked for again with their ETag; nothing else may be kept anywhere.
                 headers["Cache-Control"] = "no-cache" if scope["path"].startswith("/static/") else "no-store"
                 if self._secure(scope):

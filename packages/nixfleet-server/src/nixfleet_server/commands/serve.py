@@ -14,9 +14,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--listen", metavar="HOST:PORT", help="where to listen; port 0 takes a free one (NIXFLEET_LISTEN)"
     )
 
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="listen at once, and wait so long for another server on this data to leave: an upgrade without a gap",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Serve."""
     settings = settings_of(args)
     logging.configure(settings.log_level, settings.log_format)
-    return serve(settings)
+    return serve(settings, args.wait)

@@ -45,6 +45,7 @@ class Hub:
         now: Callable[[], int] = wall_clock,
     ) -> None:
         self.db = database
+        self.data_dir = settings.data_dir.absolute()
         self.logs = LogStore(settings.data_dir.absolute() / "logs", self._durable, self._log_failed, files)
         self.hosts: dict[str, LiveHost] = {}
         self.runs: dict[str, LiveRun] = {}
@@ -52,6 +53,8 @@ class Hub:
         self.browsers: set[BrowserConnection] = set()
         self.now = now
         self.monotonic = time.monotonic
+        self.draining = False
+        """The server stops soon: it does all it did, but wants no more connections."""
         self.leaving = False
         """The server is about to stop: it takes nothing new."""
         self.alone = asyncio.Event()

@@ -1,8 +1,9 @@
 """What happens because time passes: presence, expiry, changes made by other processes."""
 
 import asyncio
+from collections.abc import Callable
 
-from nixfleet_server import logging
+from nixfleet_server import backup, logging
 from nixfleet_server.live import deadlines
 from nixfleet_server.live.bulk import Bulks
 from nixfleet_server.live.history import History
@@ -29,6 +30,8 @@ class Ticker:
         self.lag = 0.0
         """Seconds that the last tick came late: how long the event loop was busy with one thing."""
         self.beat = hub.monotonic()
+        self.on_restore: Callable[[], None] = lambda: None
+        """Called, once, when something is staged to be restored."""
 
     async def run(self) -> None:
         """Tick for ever; a tick that fails is logged and the next one comes."""
@@ -54,6 +57,10 @@ class Ticker:
         for browser in hub.browsers:
             if browser.expires_at is not None and browser.expires_at <= hub.now():
                 browser.close(1008, "the session is over: log in again")
+        if not hub.draining and backup.waiting(hub.data_dir):
+            log.warning("a backup is to be restored: everyone is sent away for a moment")
+            self.on_restore()
+            return
         deadlines.look(hub)
         self._bulks.look()
         self._keeper.look()

@@ -11,11 +11,13 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
-from nixfleet_server.errors import ConfigError
+from nixfleet_server.errors import ConfigError, Damaged
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
 """How long one process waits for another's transaction; ours take milliseconds."""
+
+_DAMAGE = ("malformed", "not a database", "disk is full", "disk I/O error", "readonly database")
 
 
 def make_engine(url: str) -> Engine:
@@ -97,12 +99,19 @@ class Database:
         self.engine.dispose()
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether it is the database's or the disk's state, which people can mend, and not how it was asked."""
+    return any(words in str(error) for words in _DAMAGE)
+
+
 def open_database(url: str) -> Database:
-    """Open the database. Raises ConfigError when there is none to be had at that place."""
+    """Open the database. Raises ConfigError when there is none to be had at that place, Damaged when it can't be used."""
+    database = Database(url)
     try:
-        database = Database(url)
         database.read_now(lambda session: session.connection().exec_driver_sql("PRAGMA schema_version"))
     except (DatabaseError, OSError) as error:
         reason = getattr(error, "orig", None) or error
-        raise ConfigError(f"NIXFLEET_DATABASE_URL: can't open {url}: {reason}") from None
+        database.close()
+        kind = Damaged if is_damage(error) else ConfigError
+        raise kind(f"NIXFLEET_DATABASE_URL: can't open {url}: {reason}") from None
     return database

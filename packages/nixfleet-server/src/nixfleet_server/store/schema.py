@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from nixfleet_server.errors import ConfigError
 from nixfleet_server.migrations import HEAD
 from nixfleet_server.store.database import Database
+from nixfleet_server.store.snapshot import file_of, snapshot
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
 
@@ -28,7 +29,8 @@ def version(database: Database) -> str | None:
 def migrate(database: Database) -> bool:
     """Migrate to HEAD in one transaction; the caller owns the directory. True if anything changed.
 
-    Raises ConfigError when the database comes from a later version.
+    What was there before is kept beside it, as `nixfleet.db.schema-0001`. Raises ConfigError when the database comes from a
+    later version, Refused when there is no room to keep the old one.
     """
     found = version(database)
     if found == HEAD:
@@ -41,6 +43,9 @@ def migrate(database: Database) -> bool:
         raise ConfigError(
             f"the database is of a later version (schema {found}, this is {HEAD}): install that version again"
         )
+    if found is not None:
+        file = file_of(str(database.engine.url))
+        snapshot(file, file.with_name(f"{file.name}.schema-{found}"))
     with database.engine.execution_options(write=True).begin() as connection:
         upgrade(config, connection)
     return True
