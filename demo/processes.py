@@ -172,6 +172,8 @@ class Agent:
                 "NIXFLEET_PLATFORM": "script",
                 "NIXFLEET_REPO_URL": self.repository,
                 "NIXFLEET_STATE_DIR": str(self.state),
+                # The machine this runs on is nobody's host: what would reboot it isn't there.
+                "NIXFLEET_ROOT": str(self.directory / "root"),
             }
             | self.extra
         )

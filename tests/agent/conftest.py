@@ -87,6 +87,7 @@ class Agent:
             "NIXFLEET_STATE_DIR": str(state),
             "NIXFLEET_LOG_LEVEL": "debug",
             "NIXFLEET_METRICS": "off",
+            "NIXFLEET_ROOT": str(state.parent / "root"),  # what reboots a host isn't there
             **({"NIXFLEET_REPO_URL": repo_url} if repo_url else {}),
             **env,
         }

@@ -215,7 +215,7 @@ def test_a_command_of_another_time_is_rejected(server: FakeServer, agent: Make) 
     agent()
     server.connected()
 
-    assert server.ended(server.command("reboot")).message == "this agent has no command reboot"
+    assert server.ended(server.command("dance")).message == "this agent has no command dance"
 
 
 def test_a_command_sent_again_is_answered_not_started_again(

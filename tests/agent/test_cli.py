@@ -42,8 +42,8 @@ def call(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
         (["run"], {}, "NIXFLEET_URL is not set"),
         (
             ["run"],
-            {"NIXFLEET_URL": "https://x", "NIXFLEET_TOKEN": "t", "NIXFLEET_PLATFORM": "nixos"},
-            "not in this version yet",
+            {"NIXFLEET_URL": "https://x", "NIXFLEET_TOKEN": "t", "NIXFLEET_PLATFORM": "beos"},
+            "nixos, nix-darwin, home-manager, script",
         ),
         (["status"], {"NIXFLEET_INTERVAL": "x"}, "NIXFLEET_INTERVAL"),
         (["dance"], {}, "invalid choice"),

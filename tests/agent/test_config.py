@@ -43,7 +43,6 @@ def test_addresses_become_the_agents_socket(url: str, shown: str) -> None:
         ({"NIXFLEET_INTERVAL": "soon"}, ["NIXFLEET_INTERVAL='soon'", "0.1 to 3600"]),
         ({"NIXFLEET_INTERVAL": "nan"}, ["NIXFLEET_INTERVAL='nan'"]),
         ({"NIXFLEET_INTERVAL": "0"}, ["NIXFLEET_INTERVAL='0'"]),
-        ({"NIXFLEET_PLATFORM": "nixos"}, ["nixos", "not in this version yet"]),
         ({"NIXFLEET_PLATFORM": "beos"}, ["NIXFLEET_PLATFORM='beos'", "script"]),
         ({"NIXFLEET_BRANCH": "--upload-pack=x"}, ["NIXFLEET_BRANCH"]),
         ({"NIXFLEET_BRANCH": "a..b"}, ["NIXFLEET_BRANCH"]),

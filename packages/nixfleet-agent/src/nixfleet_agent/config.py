@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from nixfleet_agent import address
+from nixfleet_agent import address, kinds
+from nixfleet_agent.nix.root import Root
 from nixfleet_agent.system import ask, own_name
 from nixfleet_protocol import limits
 
@@ -24,6 +25,8 @@ _PROBE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")
 _UNITS_LIST = re.compile(r"unit:[A-Za-z0-9@_.:\\-]+(,[A-Za-z0-9@_.:\\-]+)*")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 PROBES_MAX = 8
+FETCH_MIN = 10.0
+"""Seconds between two fetches of the helper at least: each asks the repository's server."""
 _UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 
 
@@ -75,6 +78,13 @@ class Config:
     log_max: int
     log_level: str
     log_format: str
+    root: str = "/"
+    fetch_interval: float = 0.0
+
+    @property
+    def files(self) -> Root:
+        """The host's own files: its links, profiles and versions."""
+        return Root(self.root)
 
     @property
     def repository(self) -> str | None:
@@ -187,6 +197,10 @@ def _own_hostname(env: Mapping[str, str]) -> str:
     return _hostname(name, "NIXFLEET_HOSTNAME is not set and the host's name")
 
 
+def _root(env: Mapping[str, str]) -> Root:
+    return Root(env.get("NIXFLEET_ROOT", "").strip() or "/")
+
+
 def _interval(text: str, name: str) -> float:
     allowed = f"seconds from {limits.INTERVAL_MIN:g} to {limits.INTERVAL_MAX:g}"
     try:
@@ -291,10 +305,19 @@ def _word(*words: str) -> Callable[[str, str], str]:
     return read
 
 
-def _platform(text: str, name: str) -> str:
-    if text in ("nixos", "nix-darwin", "home-manager"):
-        raise ConfigError(f"{name}={text}: not in this version yet; it knows `script`")
-    return _word("script")(text, name)
+def _fetch_interval(text: str, name: str) -> float:
+    allowed = f"0 (never) or seconds from {FETCH_MIN:g} to {limits.TIMEOUT_MAX:g}"
+    try:
+        value = float(text)
+    except ValueError:
+        raise _bad(name, text, allowed) from None
+    if value != 0 and not FETCH_MIN <= value <= limits.TIMEOUT_MAX:
+        raise _bad(name, text, allowed)
+    return value
+
+
+def _own_kind(env: Mapping[str, str]) -> str:
+    return kinds.detect(env, _root(env))
 
 
 def _state_dir(env: Mapping[str, str]) -> str:
@@ -328,10 +351,21 @@ VARIABLES: dict[str, Variable] = {
     "interval": Variable(
         "NIXFLEET_INTERVAL", _interval, _fixed(limits.INTERVAL_DEFAULT), "seconds between heartbeats"
     ),
-    "platform": Variable("NIXFLEET_PLATFORM", _platform, _fixed("script"), "`script`"),
+    "platform": Variable(
+        "NIXFLEET_PLATFORM",
+        _word(*kinds.COMMANDS),
+        _own_kind,
+        "nixos, nix-darwin, home-manager or script; detected by default",
+    ),
     "repo_url": Variable("NIXFLEET_REPO_URL", _repo_url, _fixed(None), "repository for an isolated clone"),
     "branch": Variable("NIXFLEET_BRANCH", _branch, _fixed("main"), "branch to follow; default main"),
     "repo_dir": Variable("NIXFLEET_REPO_DIR", _absolute, _fixed(None), "existing checkout instead"),
+    "fetch_interval": Variable(
+        "NIXFLEET_FETCH_INTERVAL",
+        _fetch_interval,
+        _fixed(0.0),
+        "seconds between looks for new commits; 0: never",
+    ),
     "ssh_key": Variable("NIXFLEET_SSH_KEY", _absolute, _fixed(None), "private key for git over ssh"),
     "ssh_known_hosts": Variable(
         "NIXFLEET_SSH_KNOWN_HOSTS", _absolute, _fixed(None), "take only the host keys in this file"
@@ -375,6 +409,12 @@ VARIABLES: dict[str, Variable] = {
     ),
     "allow_plain_http": Variable(
         "NIXFLEET_ALLOW_PLAIN_HTTP", _flag, _fixed(False), "1 allows http:// off loopback"
+    ),
+    "root": Variable(
+        "NIXFLEET_ROOT",
+        _absolute,
+        _fixed("/"),
+        "directory that stands for / of the host: for trials and tests",
     ),
     "log_level": Variable(
         "NIXFLEET_LOG_LEVEL", _word("debug", "info", "warning", "error"), _fixed("info"), "debug to error"

@@ -10,6 +10,8 @@ from nixfleet_protocol.states import COMMANDS
 
 BATCH = limits.BATCH_MESSAGES
 """Records taken from the disk at once."""
+WHOLE_STEPS = frozenset({"activate", "rollback", "profile", "boot"})
+"""Phases that a runner brings to their end also when it is to stop: half an activation leaves units stopped."""
 
 
 class Run:
@@ -76,6 +78,11 @@ class Run:
     def busy(self) -> bool:
         """It keeps the host from doing another command."""
         return self.result is None and not self.own
+
+    @property
+    def whole(self) -> bool:
+        """It is at a step that is worse half done than undone: only a stop with force ends it."""
+        return self.progress is not None and self.progress.phase in WHOLE_STEPS
 
     @property
     def watched(self) -> bool:

@@ -77,9 +77,9 @@ class Dispatch:
         run.state, run.pid = "live", event.pid
         self._out.send(*self._delivery.resume(run, 0, self._out.wall))
         self._look_next()
-        for target, _ in self._stops.values():
+        for stop_id, (target, _) in self._stops.items():
             if target == run.run_id:
-                self._out.do(e.Signal(run.run_id, event.pid, False))
+                self._out.do(e.Signal(run.run_id, event.pid, self._forced(stop_id)))
 
     def not_launched(self, event: e.NotLaunched) -> None:
         """No runner has it: it ends here, and says why."""
@@ -143,7 +143,12 @@ class Dispatch:
         self._out.say("info", "stopping", command=target.command, run=target.run_id)
         self._stops[run.run_id] = (target.run_id, self._out.now + STOP_LIMIT)
         if target.pid:
-            self._out.do(e.Signal(target.run_id, target.pid, False))
+            self._out.do(e.Signal(target.run_id, target.pid, self._forced(run.run_id)))
+
+    def _forced(self, stop_id: str) -> bool:
+        """Whether a stop doesn't wait for what would rather end by itself."""
+        stop = self._delivery.runs.get(stop_id)
+        return stop is not None and stop.request.options.force
 
     def ended(self, target: Run) -> None:
         """A run has a result: the stops that wait for it have theirs."""
@@ -182,6 +187,6 @@ class Dispatch:
         """Kill the runners that have had their time to stop."""
         for target, kill_at in self._stops.values():
             run = self._delivery.runs.get(target)
-            if run and run.pid and run.busy and self._out.now >= kill_at:
+            if run and run.pid and run.busy and not run.whole and self._out.now >= kill_at:
                 self._out.say("error", "a runner does not end and is killed", run=target)
                 self._out.do(e.Signal(run.run_id, run.pid, True))

@@ -20,7 +20,7 @@ from nixfleet_protocol.messages import Facts
 
 def gather(config: Config, repo_error: str | None = None) -> Facts:
     """Everything known now. `repo_error` overrides what a look at the repository says; empty, that there's none."""
-    facts = replace(platforms.of(config).facts(), boot_id=boot_id())
+    facts = replace(platforms.of(config).facts(), boot_id=boot_id(config.files))
     try:
         repository = Repository(config)
     except Failed as failed:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from nixfleet_agent.address import redact
 from nixfleet_agent.config import Config
+from nixfleet_agent.files import read_json, swap_json
 from nixfleet_agent.gitenv import LOCAL_UPLOAD_PACK, git_env, is_local
 from nixfleet_agent.runner.context import Context, Failed, Ran
 from nixfleet_agent.signatures import check_commit
@@ -59,6 +60,7 @@ class Repository:
         self.path = config.repository
         self._config = config
         self._env = git_env(config)
+        self._wanted = os.path.join(config.state_dir, "wanted.json")
 
     def pull(self, context: Context) -> None:
         """Bring the working tree to the newest commit of the branch, or to `options.ref`."""
@@ -72,7 +74,73 @@ class Repository:
         context.note(f"pull: {ref or self._config.branch} from {redact(self._config.repo_url)}")
         target = self._fetch(context, ref)
         self._must(context.run, "reset", "reset", "--hard", target, "--")
+        if ref is None:
+            self.want(target)
         self._must(context.run, "clean", "clean", "-ffdx")
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What git has to be told to work here, also when Nix calls it."""
+        return self._env
+
+    def fetch(self, context: Context) -> str:
+        """Learn the newest commit of the branch, or of `options.ref`, and return it; the working tree stays."""
+        ref = context.request.options.ref
+        if self._config.repo_url:
+            self.prepare(context.run, context.note)
+            commit = self._fetch(context, ref)
+        else:
+            self._must(
+                context.run, "fetch", "fetch", "--end-of-options", "origin", ref or self._config.branch
+            )
+            commit = self._ask("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}") or ""
+            if not commit:
+                raise Failed("the fetch brought no commit")
+        if ref is None:
+            self.want(commit)
+        return commit
+
+    def want(self, commit: str) -> None:
+        """Remember the newest commit of the branch, as just fetched."""
+        with contextlib.suppress(OSError):
+            swap_json(
+                self._wanted,
+                {"commit": commit, "branch": self._config.branch, "at": time.time_ns() // 1_000_000},
+            )
+
+    def wanted(self) -> tuple[str, int] | None:
+        """The newest commit of the branch and when it was fetched (ms since the epoch), None while unknown."""
+        found = read_json(self._wanted) or {}
+        commit, at = found.get("commit"), found.get("at")
+        if isinstance(commit, str) and isinstance(at, int) and found.get("branch") == self._config.branch:
+            return commit, at
+        return None
+
+    def behind(self, commit: str) -> int | None:
+        """How many commits lie between what is checked out and a fetched commit; None if that can't be told."""
+        found = self._ask("rev-list", "--count", "--end-of-options", f"HEAD..{commit}")
+        return int(found) if found and found.isdigit() else None
+
+    def dirty(self) -> bool | None:
+        """Whether the working tree has changes of its own; None if git can't tell."""
+        found = self._ask("status", "--porcelain", "--untracked-files=normal")
+        return None if found is None else bool(found)
+
+    @contextlib.contextmanager
+    def worktree(self, context: Context, commit: str) -> Iterator[str]:
+        """A second working tree at a commit, for as long as it is needed; the first stays as it is."""
+        self.check(commit, context.note)
+        tree = os.path.join(self._config.state_dir, "worktree")
+        self._remove_worktree(tree)
+        self._must(context.run, "worktree", "worktree", "add", "--detach", "--force", "--", tree, commit)
+        try:
+            yield tree
+        finally:
+            self._remove_worktree(tree)
+
+    def _remove_worktree(self, tree: str) -> None:
+        shutil.rmtree(tree, ignore_errors=True)
+        self._ask("worktree", "prune")
 
     def ensure(self, context: Context) -> None:
         """See that there is a working tree to work in; an isolated one is cloned if need be."""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 
+from nixfleet_agent import kinds
 from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.backoff import Backoff
 from nixfleet_agent.config import Config, ConfigError
@@ -14,9 +15,6 @@ from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.log import Log
 from nixfleet_agent.loop import Loop
 from nixfleet_agent.runs import Runs
-
-COMMANDS = ("pull", "switch", "pull-switch", "test", "stop", "restart")
-"""What this agent can do."""
 
 
 def main(config: Config) -> int:
@@ -57,7 +55,8 @@ def main(config: Config) -> int:
         )
     runs = Runs(config.state_dir, config.resident_dir)
     runs.prune()
-    identity = Identity(config.hostname, config.platform, config.interval, COMMANDS)
+    commands = kinds.commands(config.platform, config.repository, config.hostname)
+    identity = Identity(config.hostname, config.platform, config.interval, commands)
     core = Core(identity, Backoff(random.random), runs.undelivered())
     try:
         code = Loop(config, core, runs, launcher(config, dict(os.environ)), log).run()

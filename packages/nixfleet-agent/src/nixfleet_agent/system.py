@@ -6,6 +6,8 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 
+from nixfleet_agent.nix.root import Root
+
 
 def operating_system() -> tuple[str | None, str | None]:
     """Its name and version for people, as `("NixOS", "25.11")`; None for what can't be learnt."""
@@ -19,10 +21,14 @@ def operating_system() -> tuple[str | None, str | None]:
     return platform.system()[:64] or None, platform.release()[:64] or None
 
 
-def boot_id() -> str | None:
-    """Changes with each boot."""
-    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read(64).strip()
+_HERE = Root()
+
+
+def boot_id(root: Root = _HERE) -> str | None:
+    """Changes with each boot. A root that isn't this machine's may have one of its own."""
+    found = root.read("/proc/sys/kernel/random/boot_id") or _HERE.read("/proc/sys/kernel/random/boot_id")
+    if found:
+        return found[:64]
     if sys.platform == "darwin":
         with contextlib.suppress(OSError):
             return os.popen("/usr/sbin/sysctl -n kern.bootsessionuuid").read(64).strip() or None  # noqa: S605

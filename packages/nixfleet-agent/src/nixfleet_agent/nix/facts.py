@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nixfleet_agent import kinds
 from nixfleet_agent.nix.deployed import Left, State, Systems
 from nixfleet_agent.nix.reboot import BOOTED, CURRENT, PROFILE, Reboot, reboot
 from nixfleet_agent.nix.root import Root
@@ -127,11 +128,8 @@ def home_manager(
 ) -> HostFacts:
     """Facts of a user's home-manager. `state_home` is XDG_STATE_HOME, by default `~/.local/state`."""
     state_home = state_home or f"{home}/.local/state"
-    profiles = f"{state_home}/nix/profiles"
-    if root.names(profiles) is None:  # home-manager's own rule: the directory decides, not the profile in it
-        profiles = f"{_PROFILES}/per-user/{user}"
-    profile = f"{profiles}/home-manager"
-    now = Systems.read(root, profile, f"{state_home}/home-manager/gcroots/current-home", None)
+    profile = kinds.home_profile(root, state_home, user)
+    now = Systems.read(root, profile, kinds.home_current(state_home), None)
     mac = _macos_version(root)
     release = {} if mac else _os_release(root, "/etc/os-release")
     return HostFacts(

@@ -28,21 +28,25 @@ class Reboot:
     """Which of these could not be compared."""
 
 
-def reboot(root: Root, switch_exit: int | None = None) -> Reboot:
-    """Compare the booted system with the profile. `switch_exit` is what the last switch since the boot exited with."""
+def reboot(root: Root, switch_exit: int | None = None, system: str = PROFILE) -> Reboot:
+    """Compare the booted system with the profile, or another system that is to be its next.
+
+    `switch_exit` is what the last switch since the boot exited with.
+    """
+    current = CURRENT if system == PROFILE else system
     differs: dict[str, bool | None] = {}
     for name in _LINKS:
-        differs[name] = _differ(root.link(f"{BOOTED}/{name}"), root.link(f"{PROFILE}/{name}"))
+        differs[name] = _differ(root.link(f"{BOOTED}/{name}"), root.link(f"{system}/{name}"))
     differs["kernel-params"] = _differ(
-        root.read(f"{BOOTED}/kernel-params"), root.read(f"{PROFILE}/kernel-params")
+        root.read(f"{BOOTED}/kernel-params"), root.read(f"{system}/kernel-params")
     )
     interface = "init-interface-version"
-    differs["init"] = _differ(root.read(f"{BOOTED}/{interface}"), root.read(f"{PROFILE}/{interface}"))
+    differs["init"] = _differ(root.read(f"{BOOTED}/{interface}"), root.read(f"{system}/{interface}"))
     if switch_exit == _REBOOT_REQUIRED:
         differs["init"] = True
     required = tuple(name for name, different in differs.items() if different)
     # The switch re-executes PID 1, so this alone is no need.
-    differs["systemd"] = _differ(root.link(f"{BOOTED}/systemd"), root.link(f"{CURRENT}/systemd"))
+    differs["systemd"] = _differ(root.link(f"{BOOTED}/systemd"), root.link(f"{current}/systemd"))
     advised = ("systemd",) if differs["systemd"] else ()
     unknown = tuple(name for name, different in differs.items() if different is None)
     return Reboot(

@@ -12,7 +12,8 @@ _READ_MAX = 256 * 1024
 class Root:
     """Absolute paths of a host, as the host sees them, below `directory` (`/` for the machine itself).
 
-    Whatever can't be read is None: a missing file, no permission, a loop of links, text that isn't UTF-8.
+    A link, or a path, that names its place in full from outside (`DIRECTORY/nix/store/…`, as Nix with a store of its own
+    below the directory makes them) means the same place inside. Whatever can't be read is None: a missing file, no permission, a loop of links, text that isn't UTF-8.
     """
 
     def __init__(self, directory: str = "/") -> None:
@@ -25,13 +26,13 @@ class Root:
         if place is None:
             return None
         with contextlib.suppress(OSError, ValueError):
-            return os.readlink(self._real(f"{place.rstrip('/')}/{name}"))
+            return os.readlink(self.real(f"{place.rstrip('/')}/{name}"))
         return None
 
     def resolve(self, path: str) -> str | None:
         """The path with all its links followed; None if it leads nowhere."""
         done: list[str] = []
-        todo = path.split("/")[::-1]
+        todo = self._inside(path).split("/")[::-1]
         hops = 0
         while todo:
             part = todo.pop()
@@ -41,8 +42,8 @@ class Root:
                 continue
             here = "/" + "/".join([*done, part])
             try:
-                mode = os.lstat(self._real(here)).st_mode
-                target = os.readlink(self._real(here)) if stat.S_ISLNK(mode) else None
+                mode = os.lstat(self.real(here)).st_mode
+                target = os.readlink(self.real(here)) if stat.S_ISLNK(mode) else None
             except (OSError, ValueError):
                 return None
             if target is None:
@@ -53,7 +54,7 @@ class Root:
                 return None
             if target.startswith("/"):
                 done.clear()
-            todo += target.split("/")[::-1]
+            todo += self._inside(target).split("/")[::-1]
         return "/" + "/".join(done)
 
     def read(self, path: str) -> str | None:
@@ -63,7 +64,7 @@ class Root:
             return None
         try:
             # O_NONBLOCK: a named pipe at this place must not hold us up.
-            fd = os.open(self._real(place), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = os.open(self.real(place), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (OSError, ValueError):
             return None
         try:
@@ -82,7 +83,7 @@ class Root:
         if place is None:
             return None
         try:
-            return sorted(os.listdir(self._real(place)))
+            return sorted(os.listdir(self.real(place)))
         except OSError:
             return None
 
@@ -93,7 +94,7 @@ class Root:
         if place is None:
             return None
         try:
-            return os.lstat(self._real(f"{place.rstrip('/')}/{name}")).st_mtime_ns // 1_000_000
+            return os.lstat(self.real(f"{place.rstrip('/')}/{name}")).st_mtime_ns // 1_000_000
         except OSError:
             return None
 
@@ -104,5 +105,10 @@ class Root:
             if self.link(path) is not None and (target := self.resolve(path)) is not None:
                 yield name, target
 
-    def _real(self, path: str) -> str:
+    def real(self, path: str) -> str:
+        """Where a path of the host is for this process and the programs it starts."""
         return self._directory + path
+
+    def _inside(self, path: str) -> str:
+        outer = f"{self._directory}/"
+        return path[len(outer) - 1 :] if self._directory and path.startswith(outer) else path

@@ -1,13 +1,18 @@
-"""Any host: the repository brings its own `hosts/HOST/switch`, or one `switch` for all."""
+"""Any host: the repository brings its own `hosts/HOST/switch`, or one `switch` for all; also `rollback` and `check`."""
 
 import json
 import os
 
+from nixfleet_agent import kinds
 from nixfleet_agent.config import Config
 from nixfleet_agent.files import Disk, read_json
-from nixfleet_agent.runner.context import Context, Failed
+from nixfleet_agent.nix.text import plain
+from nixfleet_agent.repository import Repository
+from nixfleet_agent.runner.capture import TAIL_BYTES
+from nixfleet_agent.runner.context import Context, Done, Failed, Ran
 from nixfleet_agent.system import operating_system
-from nixfleet_protocol.messages import Facts, ProgressState
+from nixfleet_protocol import limits
+from nixfleet_protocol.messages import Facts
 
 
 class Script:
@@ -18,19 +23,23 @@ class Script:
         self._disk = disk or Disk()
         self._file = os.path.join(config.state_dir, "deployed.json")
 
-    def switch(self, context: Context, tree: str, commit: str | None) -> str:
-        program = self._program(tree)
-        shown = os.path.relpath(program, tree)
-        context.note(f"switch: {shown} at {commit[:12] if commit else 'an unknown commit'}")
-        context.progress(ProgressState(phase="switch", label=shown))
-        ran = context.run([program], tree)
-        if ran.exit_code:
-            reason = f": {ran.last_line}" if ran.last_line else ""
-            raise Failed(f"{shown} failed with exit code {ran.exit_code}{reason}", ran.exit_code)
-        generation = self._count() + 1
-        deployed = {"generation": generation, "commit": commit, "run_id": context.request.run_id}
-        self._disk.replace(self._file, json.dumps(deployed).encode())
-        return f"generation {generation}"
+    def switch(self, context: Context, repository: Repository) -> Done:
+        return self._change(context, repository, "switch", {})
+
+    def rollback(self, context: Context, repository: Repository | None) -> Done:
+        """The repository's own program knows where to; NIXFLEET_GENERATION holds the generation asked for, if one was."""
+        if repository is None:
+            raise Failed("no repository: it would hold the program that goes back", 2)
+        wanted = context.request.options.generation
+        return self._change(
+            context, repository, "rollback", {"NIXFLEET_GENERATION": str(wanted)} if wanted else {}
+        )
+
+    def check(self, context: Context, repository: Repository, tree: str) -> Done:
+        with context.step("check"):
+            ran = self._run(context, tree, "check", repository.head(), {}, tail=limits.CHANGES_MAX)
+            context.report.changes(plain(ran.tail.decode(errors="replace")).strip(), "")
+        return Done("checked; the log shows what would change")
 
     def generation(self) -> str | None:
         count = self._count()
@@ -44,15 +53,41 @@ class Script:
         value = (read_json(self._file) or {}).get("generation")
         return value if isinstance(value, int) and value > 0 else 0
 
-    def _program(self, tree: str) -> str:
-        places = [os.path.join(tree, "hosts", self._config.hostname, "switch"), os.path.join(tree, "switch")]
-        for place in places:
-            if os.path.isfile(place):
-                if os.access(place, os.X_OK):
-                    return place
-                raise Failed(
-                    f"{os.path.relpath(place, tree)} is not executable: `git update-index --chmod=+x` it", 126
-                )
+    def _change(self, context: Context, repository: Repository, name: str, env: dict[str, str]) -> Done:
+        commit = repository.head()
+        with context.step(name) as step:
+            self._run(context, repository.path, name, commit, env)
+            generation = self._count() + 1
+            deployed = {"generation": generation, "commit": commit, "run_id": context.request.run_id}
+            self._disk.replace(self._file, json.dumps(deployed).encode())
+            step.message = f"generation {generation}"
+        return Done(step.message)
+
+    def _run(
+        self,
+        context: Context,
+        tree: str,
+        name: str,
+        commit: str | None,
+        env: dict[str, str],
+        tail: int = TAIL_BYTES,
+    ) -> Ran:
+        program = self._program(tree, name)
+        shown = os.path.relpath(program, tree)
+        context.note(f"{name}: {shown} at {commit[:12] if commit else 'an unknown commit'}")
+        ran = context.run([program], tree, env=env, tail=tail)
+        if ran.exit_code:
+            reason = f": {ran.last_line}" if ran.last_line else ""
+            raise Failed(f"{shown} failed with exit code {ran.exit_code}{reason}", ran.exit_code)
+        return ran
+
+    def _program(self, tree: str, name: str) -> str:
+        place = kinds.program(tree, self._config.hostname, name)
+        if place is None:
+            own = f"hosts/{self._config.hostname}/{name}"
+            raise Failed(f"the repository has no {own} and no {name} at its root", 127)
+        if os.access(place, os.X_OK):
+            return place
         raise Failed(
-            f"the repository has no hosts/{self._config.hostname}/switch and no switch at its root", 127
+            f"{os.path.relpath(place, tree)} is not executable: `git update-index --chmod=+x` it", 126
         )

@@ -81,17 +81,23 @@ class Capture:
         self._journal = journal
         self._moved = moved
         self._retry_at = 0.0
+        self._tail_bytes = TAIL_BYTES
         self._streams = [
             _Stream(name, os.path.join(journal.path, file), (taken or {}).get(name, 0))
             for name, file in STREAMS.items()
         ]
         self.tail = b""
-        """The last TAIL_BYTES written since `tail` was last cleared, both streams in the order seen."""
+        """The last bytes written since `begin`, both streams in the order seen."""
 
     @property
     def fds(self) -> tuple[int, int]:
         """Descriptors for a program's stdout and stderr; they append."""
         return self._streams[0].fd, self._streams[1].fd
+
+    def begin(self, tail_bytes: int = TAIL_BYTES) -> None:
+        """Another program begins: its tail is empty, and will be so long at most."""
+        self.tail = b""
+        self._tail_bytes = tail_bytes
 
     def pump(self, now: float) -> bool:
         """Move what is there, at most one chunk of each stream. Returns whether more is waiting already."""
@@ -148,7 +154,7 @@ class Capture:
             if found.pieces or not stream.rest:
                 stream.since = now
             stream.rest = found.rest
-            self.tail = (self.tail + data)[-TAIL_BYTES:]
+            self.tail = (self.tail + data)[-self._tail_bytes :]
             self._punch(stream)
         if stream.rest and now - stream.since >= FLUSH_AFTER:
             self._flush(stream, whole_characters(stream.rest))
@@ -169,11 +175,12 @@ class Capture:
     def _punch(self, stream: _Stream) -> None:
         """Give back the disk space of what the journal holds by now. Best effort."""
         start, end = stream.punched, stream.taken // 4096 * 4096
-        if end - start >= _PUNCH_EVERY and _punch_hole(stream.fd, start, end - start):
+        if end - start >= _PUNCH_EVERY and punch_hole(stream.fd, start, end - start):
             stream.punched = end
 
 
-def _punch_hole(fd: int, start: int, length: int) -> bool:
+def punch_hole(fd: int, start: int, length: int) -> bool:
+    """Give the disk space of a part of a file back; that part reads as zeros then. Whether it worked."""
     if sys.platform != "linux":
         return False
     with contextlib.suppress(OSError, AttributeError):

@@ -3,82 +3,125 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from nixfleet_agent import platforms
+from nixfleet_agent import kinds, platforms
 from nixfleet_agent.repository import Repository, exclusive
-from nixfleet_agent.runner import tests
-from nixfleet_agent.runner.context import Context, Ended, Failed
-from nixfleet_protocol.messages import ProgressState, TestReport
+from nixfleet_agent.runner import reboot, tests
+from nixfleet_agent.runner.context import Context, Done, Ended, Failed
+from nixfleet_protocol.messages import Outcome, TestReport
 
 
 class Result(NamedTuple):
-    """How a command ended."""
+    """How a command ended. A `status` of "" is none yet: another process will tell it."""
 
     status: str
     exit_code: int | None
     message: str
     tests: TestReport | None = None
+    outcome: Outcome | None = None
 
 
-Step = Callable[[Context, Repository], str]
+Step = Callable[[Context, Repository], Done]
 
 
-def _pull(context: Context, repository: Repository) -> str:
-    context.progress(ProgressState(phase="fetch"))
-    before = repository.head()
-    repository.pull(context)
-    after = repository.head()
-    if after is None:
-        raise Failed("the repository has no commit after the pull")
-    return f"already at {after[:12]}" if after == before else f"now at {after[:12]}"
+def _pull(context: Context, repository: Repository) -> Done:
+    context.plan(1)
+    with context.step("pull") as step:
+        before = repository.head()
+        repository.pull(context)
+        after = repository.head()
+        if after is None:
+            raise Failed("the repository has no commit after the pull")
+        step.message = f"already at {after[:12]}" if after == before else f"now at {after[:12]}"
+    return Done(step.message)
 
 
-def _switch(context: Context, repository: Repository) -> str:
+def _switch(context: Context, repository: Repository) -> Done:
     repository.ensure(context)
-    return platforms.of(context.config).switch(context, repository.path, repository.head())
+    return platforms.of(context.config).switch(context, repository)
+
+
+def _rollback(context: Context, repository: Repository) -> Done:
+    if context.config.platform == "script":
+        repository.ensure(context)
+    return platforms.of(context.config).rollback(context, repository)
+
+
+def _fetch(context: Context, repository: Repository) -> Done:
+    context.plan(1)
+    with context.step("fetch") as step:
+        commit = repository.fetch(context)
+        behind = repository.behind(commit)
+        head = (repository.head() or "no commit")[:12]
+        step.message = f"{commit[:12]} is the newest; " + (
+            "it is checked out" if commit.startswith(head) else f"{head} is checked out"
+        )
+        if behind:
+            step.message += f", {behind} behind"
+    return Done(step.message)
+
+
+def _check(context: Context, repository: Repository) -> Done:
+    repository.ensure(context)
+    platform = platforms.of(context.config)
+    if context.request.options.ref is None:
+        return platform.check(context, repository, repository.path)
+    with repository.worktree(context, repository.fetch(context)) as tree:
+        return platform.check(context, repository, tree)
 
 
 COMMANDS: dict[str, tuple[Step, ...]] = {
     "pull": (_pull,),
     "switch": (_switch,),
     "pull-switch": (_pull, _switch),
+    "rollback": (_rollback,),
+    "fetch": (_fetch,),
+    "check": (_check,),
 }
-DOES = (*COMMANDS, "test")
+DOES = (*COMMANDS, "test", "reboot")
 """What a runner can do."""
 
 
 def perform(context: Context) -> Result:
     """Do what the request asks. Never raises for what a host can do to us: the outcome says it."""
-    command = context.request.command
+    result = _perform(context)
+    return result._replace(outcome=context.report.outcome)
+
+
+def _perform(context: Context) -> Result:
+    command, platform = context.request.command, context.config.platform
+    if not kinds.can(platform, command):
+        return Result("failed", 2, f"a {platform} host can't {command}")
     outcome = tests.Outcome() if command == "test" else None
     try:
+        if command == "reboot":
+            return Result(*reboot.run(context))
+        if command == "rollback" and context.config.repository is None:
+            done = platforms.of(context.config).rollback(context, None)
+            return Result(done.result, done.exit_code, done.message)
         repository = Repository(context.config)
         with exclusive(context.config, context.check):
-            message = _test(context, repository, outcome) if outcome else _steps(context, repository, command)
+            done = _test(context, repository, outcome) if outcome else _steps(context, repository, command)
     except Ended as ended:
         return _ended(context, ended, outcome)
     except Failed as failed:
-        return Result("failed", failed.exit_code, str(failed), outcome.report() if outcome else None)
+        return Result(failed.result, failed.exit_code, str(failed), outcome.report() if outcome else None)
     except OSError as error:
         return Result("failed", 1, f"{error.filename or command}: {error.strerror}")
-    if outcome:
-        return Result(
-            "failed" if outcome.failed else "ok", int(outcome.failed > 0), message, outcome.report()
-        )
-    return Result("ok", 0, message)
+    return Result(done.result, done.exit_code, done.message, outcome.report() if outcome else None)
 
 
-def _steps(context: Context, repository: Repository, command: str) -> str:
-    done = []
+def _steps(context: Context, repository: Repository, command: str) -> Done:
+    done: list[Done] = []
     for step in COMMANDS[command]:
         context.check()
         done.append(step(context, repository))
-    return "; ".join(done)
+    return done[-1]._replace(message="; ".join(one.message for one in done))
 
 
-def _test(context: Context, repository: Repository, outcome: tests.Outcome) -> str:
+def _test(context: Context, repository: Repository, outcome: tests.Outcome) -> Done:
     repository.ensure(context)
     tests.run(context, repository.path, outcome)
-    return outcome.message
+    return Done(outcome.message, "failed" if outcome.failed else "ok", int(outcome.failed > 0))
 
 
 def _ended(context: Context, ended: Ended, outcome: tests.Outcome | None) -> Result:

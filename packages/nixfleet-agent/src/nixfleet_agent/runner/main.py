@@ -151,7 +151,7 @@ def _begin(config: Config, request: Request, disk: Disk) -> tuple[list[Lock], st
                 os.path.join(path, "runner.json"),
                 {
                     "pid": os.getpid(),
-                    "boot_id": boot_id(),
+                    "boot_id": boot_id(config.files),
                     "started": time.time_ns() // 1_000_000,
                     "unit": cgroup.unit_of(os.getpid()),
                 },
@@ -177,6 +177,8 @@ def _work(config: Config, request: Request, path: str, disk: Disk, stop: Stop) -
         result = Result("failed", 1, f"internal error of the agent: {type(error).__name__}: {error}")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it's over: nothing may keep the result from being stored
     context.close()
+    if not result.status:  # the next start of the host will tell
+        return 0
     commit, generation = _outcome(config)
     status = Status(
         run_id=request.run_id,
@@ -189,6 +191,7 @@ def _work(config: Config, request: Request, path: str, disk: Disk, stop: Stop) -
         generation=generation,
         commit=commit,
         tests=result.tests,
+        outcome=result.outcome,
     )
     return store(journal, status)
 

@@ -18,7 +18,7 @@ from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk, read_json
 from nixfleet_agent.journal import Journal, directory, load_request, load_result, records, runs_dir
 from nixfleet_agent.lock import Held, Lock
-from nixfleet_agent.runner import cgroup, expired
+from nixfleet_agent.runner import cgroup, expired, nixlog, reboot
 from nixfleet_agent.runner.capture import Capture
 from nixfleet_agent.runner.main import store
 from nixfleet_agent.system import boot_id
@@ -43,8 +43,11 @@ def main(
     try:
         if load_result(path) is not None:
             return 0
-        ended = ended or expired.outcome(config, run_id)
-        if ended is None:  # its switch is yet to be confirmed
+        if reboot.asked(path):
+            ended = reboot.outcome(config, path)
+        else:
+            ended = ended or expired.outcome(config, run_id)
+        if ended is None:  # its switch is yet to be confirmed, or the host is going down
             return 1
         _end_leftovers(run_id)
         journal, whole = reopen(path, have, disk, config.log_max)
@@ -56,7 +59,8 @@ def main(
             command=request.command,
             status=ended[0],
             at=time.time_ns() // 1_000_000,
-            message=ended[1] or _reason(path),
+            exit_code=0 if ended[0] == "ok" else None,
+            message=ended[1] or _reason(config, path),
             generation=None,
         )
         code = store(journal, status)
@@ -102,6 +106,7 @@ def reopen(path: str, have: int, disk: Disk, log_max: int) -> tuple[Journal, boo
 
 def _import_raw(journal: Journal, path: str) -> None:
     """Move what the programs wrote and the dead runner did not."""
+    nixlog.recover(path)
     taken = {"stdout": 0, "stderr": 0}
     for record, _ in records(path):
         if record.stream in taken:
@@ -111,9 +116,9 @@ def _import_raw(journal: Journal, path: str) -> None:
     capture.close()
 
 
-def _reason(path: str) -> str:
+def _reason(config: Config, path: str) -> str:
     runner = read_json(os.path.join(path, "runner.json")) or {}
-    before, now = runner.get("boot_id"), boot_id()
+    before, now = runner.get("boot_id"), boot_id(config.files)
     if before and now and before != now:
         return "interrupted: the host restarted while it ran"
     return "interrupted: the process that ran it was killed"
