@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nixfleet_agent.__about__ import __version__
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
 
     from nixfleet_agent.config import Config
 
@@ -56,6 +56,7 @@ def _parse(words: list[str]) -> int:
     units.add_argument("--program", help="path of nixfleet-agent; by default this one's")
     units.add_argument("--environment-file", help="file of NIXFLEET_* variables, one NAME=value a line")
     units.add_argument("--json", action="store_true", help="print path and content as JSON")
+    _add_enroll(commands)
     # Started by the agent itself; no `help`, so they are not listed.
     commands.add_parser("run-command")
     commands.add_parser("runner")
@@ -72,6 +73,8 @@ def _parse(words: list[str]) -> int:
         "status": lambda: _status(given.environment_file, given.json),
         "doctor": lambda: _doctor(given.environment_file, given.json),
         "units": lambda: _units(given),
+        "enroll": lambda: _enroll(given),
+        "unenroll": lambda: _enroll(given),
         "run-command": _run_command,
         "runner": _runner,
         "settle-dead": _settle_dead,
@@ -80,6 +83,39 @@ def _parse(words: list[str]) -> int:
         "settle": lambda: _settle(given.run_id, given.have),
     }
     return actions[given.command]()
+
+
+def _add_enroll(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    enroll = commands.add_parser(
+        "enroll",
+        help="join a fleet: exchange a one-time token, write configuration and units, start the agent",
+    )
+    enroll.add_argument("url", metavar="URL", help="the server's address, as https://fleet.example.org")
+    enroll.add_argument("token", metavar="TOKEN", help="one-time token; - reads it from standard input")
+    enroll.add_argument(
+        "--hostname", metavar="NAME", help="name in the fleet; by default the host's short name"
+    )
+    enroll.add_argument("--repo-url", metavar="URL", help="repository with this host's configuration")
+    enroll.add_argument("--branch", metavar="NAME", help="its branch; default main")
+    enroll.add_argument("--ssh-key", metavar="FILE", help="private key for git over ssh")
+    enroll.add_argument("--platform", metavar="NAME", help="how the host is switched; by default found out")
+    enroll.add_argument("--ca-file", metavar="FILE", help="certificates to trust (PEM)")
+    enroll.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="any other variable, as often as needed",
+    )
+    enroll.add_argument("--no-start", dest="start", action="store_false", help="write the files only")
+    unenroll = commands.add_parser(
+        "unenroll", help="undo enroll: stop the agent and remove all that it has here"
+    )
+    unenroll.add_argument("--force", action="store_true", help="also while a command is running: it is ended")
+    for command in (enroll, unenroll):
+        command.add_argument(
+            "--user", action="store_true", help="this user's own agent; always so unless root asks"
+        )
 
 
 def _run() -> int:
@@ -146,6 +182,20 @@ def _units(given: "Namespace") -> int:
     for path, text in made.items():
         sys.stdout.write(f"# {path}\n{text}\n")
     return 0
+
+
+def _enroll(given: "Namespace") -> int:
+    from nixfleet_agent import enroll
+    from nixfleet_agent.config import ConfigError
+    from nixfleet_agent.enroll.place import Refused
+
+    try:
+        return enroll.enroll(given) if given.command == "enroll" else enroll.unenroll(given)
+    except ConfigError as error:
+        return _complain(error)
+    except Refused as refused:
+        _complain(refused)
+        return refused.code
 
 
 def _run_command() -> int:

@@ -41,8 +41,8 @@ _BAD_CERTIFICATE = {
 """OpenSSL's verify codes (x509_vfy.h) → what is wrong, what to do."""
 
 
-class _Broken(Exception):
-    """A step failed: no later one can be tried."""
+class Broken(Exception):
+    """A step failed: no later one can be tried. `said` is what, `mend` what to do, perhaps empty."""
 
     def __init__(self, said: str, mend: str = "", kind: str = "connection") -> None:
         super().__init__(said)
@@ -62,10 +62,15 @@ def examine(config: Config, env: Mapping[str, str]) -> Iterator[Finding]:
         for finding in _steps(config, server):
             done += 1
             yield finding
-    except _Broken as broken:
+    except Broken as broken:
         yield Finding(_STEPS[done], "fail", broken.said, broken.mend, broken.kind)
         for step in _STEPS[done + 1 :]:
             yield Finding(step, "skip", "not tried")
+
+
+def reach(config: Config, server: Server) -> socket.socket:
+    """A connection to the server, its certificate checked. Raises Broken."""
+    return _secure(config, server, _connect(server, _resolve(server)))
 
 
 def _steps(config: Config, server: Server) -> Iterator[Finding]:
@@ -77,9 +82,9 @@ def _steps(config: Config, server: Server) -> Iterator[Finding]:
         secured = _secure(config, server, plain)
         with contextlib.closing(secured):
             yield _tls(secured)
-            answer = _ask(secured, server, server.path.removesuffix("/ws/agent") + "/livez", {})
+            answer = ask(secured, server, server.path.removesuffix("/ws/agent") + "/livez", {})
     if answer.status != 200:
-        raise _Broken(
+        raise Broken(
             f"{server.host} answers, but not as a NixFleet server: HTTP {answer.status}",
             "check NIXFLEET_URL, and that the proxy before the server leads to it",
         )
@@ -93,7 +98,7 @@ def _resolve(server: Server) -> list[tuple[int, int, int, str, tuple[str, int]]]
     try:
         found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise _Broken(
+        raise Broken(
             f"{server.host} can't be found: {error.strerror or error}",
             "check the name in NIXFLEET_URL and this host's resolver",
         ) from None
@@ -112,7 +117,7 @@ def _connect(server: Server, addresses: list[tuple[int, int, int, str, tuple[str
             reason = f"{address[0]}: {error.strerror or error}"
             continue
         return made
-    raise _Broken(
+    raise Broken(
         f"{server.host} port {server.port} can't be reached: {reason}",
         "is the server running, and does a firewall let this host through?",
     )
@@ -125,17 +130,17 @@ def _secure(config: Config, server: Server, plain: socket.socket) -> socket.sock
         context = ssl.create_default_context(cafile=config.ca_file)
     except OSError as error:
         said = f"NIXFLEET_CA_FILE={config.ca_file}: {error.strerror or error}"
-        raise _Broken(said, "give a file of PEM certificates", "configuration") from None
+        raise Broken(said, "give a file of PEM certificates", "configuration") from None
     try:
         return context.wrap_socket(plain, server_hostname=server.host)
     except ssl.SSLCertVerificationError as error:
         said, mend = _BAD_CERTIFICATE.get(error.verify_code, (error.verify_message, ""))
-        raise _Broken(f"{server.host} is not believed: {said}", mend) from None
+        raise Broken(f"{server.host} is not believed: {said}", mend) from None
     except ssl.SSLError as error:
         mend = "does the server speak TLS at this port? http:// is for loopback"
-        raise _Broken(f"no TLS with {server.host}: {error.reason or error}", mend) from None
+        raise Broken(f"no TLS with {server.host}: {error.reason or error}", mend) from None
     except OSError as error:
-        raise _Broken(f"no TLS with {server.host}: {error.strerror or error}") from None
+        raise Broken(f"no TLS with {server.host}: {error.strerror or error}") from None
 
 
 def _tls(secured: socket.socket) -> Finding:
@@ -149,25 +154,28 @@ def _tls(secured: socket.socket) -> Finding:
     return Finding("TLS", "ok", f"{secured.version()}, the certificate is good for {left:.0f} days")
 
 
-def _ask(made: socket.socket, server: Server, path: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+def ask(
+    made: socket.socket, server: Server, path: str, headers: dict[str, str], body: bytes | None = None
+) -> http.client.HTTPResponse:
+    """One request, POST with a body of JSON if there is one; its answer, of which the head is read. Raises Broken."""
     host = f"[{server.host}]" if ":" in server.host else server.host
+    if body is not None:
+        headers = headers | {"Content-Type": "application/json", "Content-Length": str(len(body))}
     lines = [
-        f"GET {path} HTTP/1.1",
+        f"{'GET' if body is None else 'POST'} {path} HTTP/1.1",
         f"Host: {host}:{server.port}",
         f"User-Agent: nixfleet-agent/{__version__}",
     ]
     lines += [f"{name}: {value}" for name, value in ({"Connection": "close"} | headers).items()]
     try:
-        made.sendall("\r\n".join([*lines, "", ""]).encode())
+        made.sendall("\r\n".join([*lines, "", ""]).encode() + (body or b""))
         answer = http.client.HTTPResponse(made)
         answer.begin()
     except TimeoutError:
-        raise _Broken(
-            f"{server.host} accepts connections, but doesn't answer", "look at the server"
-        ) from None
+        raise Broken(f"{server.host} accepts connections, but doesn't answer", "look at the server") from None
     except (OSError, http.client.HTTPException) as error:
         said = f"{server.host} port {server.port} doesn't speak HTTP: {str(error) or type(error).__name__}"
-        raise _Broken(said, "check the port, and https:// or http://, in NIXFLEET_URL") from None
+        raise Broken(said, "check the port, and https:// or http://, in NIXFLEET_URL") from None
     return answer
 
 
@@ -190,7 +198,7 @@ def _token(config: Config, server: Server, made: socket.socket) -> Finding:
     try:
         token = config.read_token()
     except ConfigError as error:
-        raise _Broken(str(error), kind="configuration") from None
+        raise Broken(str(error), kind="configuration") from None
     headers = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -198,12 +206,12 @@ def _token(config: Config, server: Server, made: socket.socket) -> Finding:
         "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
         "Authorization": f"Bearer {token}",
     }
-    status = _ask(made, server, server.path, headers).status
+    status = ask(made, server, server.path, headers).status
     if status == 101:
         return Finding("token", "ok", "the server takes it")
     if status in (401, 403):
         mend = "make a new one with `nixfleet-server host rotate` and write it into the token file"
-        raise _Broken(f"the server refuses the token (HTTP {status})", mend, "token")
-    raise _Broken(
+        raise Broken(f"the server refuses the token (HTTP {status})", mend, "token")
+    raise Broken(
         REJECTED.get(status, f"the server refuses a WebSocket: HTTP {status}"), "does the proxy pass them on?"
     )
