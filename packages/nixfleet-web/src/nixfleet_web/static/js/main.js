@@ -8,6 +8,7 @@ import { Connection } from "./shell/connection.js";
 import { Keys } from "./shell/keys.js";
 import { FLEET, Router, hostPath, settingsPath } from "./shell/route.js";
 import { Tab } from "./shell/tab.js";
+import { addHost } from "./ui/add-host.js";
 import { banner, confirm, counts, toasts, topbar } from "./ui/chrome.js";
 import { dock } from "./ui/dock.js";
 import { Finder } from "./ui/finder.js";
@@ -108,6 +109,7 @@ Alpine.data("toasts", toasts(app));
 Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
 Alpine.data("help", help(keys, byId("help", HTMLDialogElement)));
 Alpine.data("hostPage", hostPage(app, pages));
+Alpine.data("addHost", addHost(app, byId("add", HTMLDialogElement)));
 Alpine.data("dock", dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))));
 
 Alpine.start();

@@ -17,6 +17,7 @@ const RUN = {
   expires_at: null,
   warn_at: null,
   timeout_at: null,
+  log_removed_at: null,
   progress: null,
 };
 

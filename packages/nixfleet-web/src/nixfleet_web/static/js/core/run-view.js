@@ -24,6 +24,7 @@ export const NO_RUN = {
   failures: /** @type {ReturnType<typeof failuresView>} */ ([]),
   left: /** @type {string[]} */ ([]),
   changes: "",
+  empty: "",
   progress: false,
   ...NO_PROGRESS,
 };
@@ -54,6 +55,7 @@ export function runView(run, now, history = []) {
     failures: failuresView(run),
     left: leftView(run),
     changes: [run.outcome?.changes, run.outcome?.units].filter(Boolean).join("\n"),
+    empty: empty(run, now),
     ...(ended ? NO_PROGRESS : progressView(run, now, history)),
     progress: run.state === "running",
   };
@@ -67,6 +69,12 @@ function slow(run, now) {
   const said = late ? "This takes longer than it should." : "";
   const told = end === null ? "" : end > 0 ? `It is ended in ${span(end)}.` : "It is being ended.";
   return [said, told].filter(Boolean).join(" ");
+}
+
+/** What stands where the log would be. @param {import("./types.js").Run} run @param {number} now */
+function empty({ state, log_removed_at: removed }, now) {
+  if (removed !== null) return `This log was removed on ${moment(removed, now)}; the result stays`;
+  return state === "ended" ? "It printed nothing" : "Waiting for output…";
 }
 
 /** One line of a host's history. @param {import("./types.js").Run} run @param {number} now */

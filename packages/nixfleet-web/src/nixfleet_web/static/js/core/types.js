@@ -129,6 +129,7 @@
  * @property {number|null} expires_at
  * @property {number|null} warn_at
  * @property {number|null} timeout_at
+ * @property {number|null} log_removed_at
  * @property {Progress|null} progress
  *
  * @typedef {object} Host

@@ -8,7 +8,7 @@ import * as searches from "../core/log-search.js";
 import { READ_MAX } from "./log-source.js";
 
 const TAIL = 2 * PAGE; // followed from here at most before the end
-const INDEXED_MAX = 30_000; // a log of so many records is read through for its parts; of a longer one, its notes
+const INDEXED_MAX = 30_000; // a log of so many records is read through for its parts; of a longer one, what is looked at
 const ESCAPES = /\x1b(?:\[[\d;:?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
 
 /**
@@ -29,6 +29,7 @@ export class LogData {
   lastAt = null;
   #next; // what the live stream brings next
   #reading = false;
+  /** @type {number|null} */ #moreFrom = null; // where the server has more matches
   #closed = false;
   /** @type {[number, number]} */ #wanted = [1, 0];
 
@@ -99,6 +100,7 @@ export class LogData {
   /** @param {string} words @param {number} near the match to look at first is at or after this record */
   async find(words, near) {
     const mine = (this.search = searches.begin(words));
+    this.#moreFrom = null;
     this.listener.onSearch();
     const current = () => !this.#closed && this.search.words === mine.words;
     if (!words) return;
@@ -110,15 +112,26 @@ export class LogData {
     if (current()) this.listener.onSearch();
   }
 
-  /** @param {number} near @param {() => boolean} current @returns {Promise<boolean>} false: the server doesn't search */
+  /** The next matches, where there are more than are known. @returns {Promise<void>} */
+  async more() {
+    const { words, seqs } = this.search;
+    if (!this.#moreFrom || seqs.length >= searches.MATCHES_MAX) return;
+    await this.#findThere(0, () => !this.#closed && this.search.words === words).catch(() => {});
+  }
+
+  /**
+   * A piece at a time, until one reaches the record: each costs the server a look at the whole log.
+   * @param {number} near @param {() => boolean} current @returns {Promise<boolean>} false: the server doesn't search
+   */
   async #findThere(near, current) {
-    for (let from = /** @type {number|null} */ (1); from !== null && this.search.seqs.length < searches.MATCHES_MAX; ) {
-      const found = this.source && (await this.source.search(this.search.words, from));
+    do {
+      const found = this.source && (await this.source.search(this.search.words, this.#moreFrom ?? 1));
       if (!found) return false;
       if (!current()) return true;
-      this.#add(found.seqs, found.total, found.next !== null, near);
-      from = found.next;
-    }
+      this.#moreFrom = found.next;
+      const reached = (found.seqs.at(-1) ?? 0) >= near;
+      this.#add(found.seqs, found.total, found.next !== null && !reached, near);
+    } while (this.search.busy && this.search.seqs.length < searches.MATCHES_MAX);
     this.#add([], this.search.total, false, near);
     return true;
   }
@@ -185,20 +198,11 @@ export class LogData {
 
   /** Learn the parts of what lies before the followed end. */
   async #index() {
-    if (!this.source) return;
+    if (this.from > INDEXED_MAX) return;
     try {
-      if (this.from - 1 <= INDEXED_MAX) {
-        for await (const records of this.all(1, this.from - 1)) this.#see(records);
-        this.whole = !this.#closed;
-        this.listener.onParts(); // the first error may be known now
-      } else {
-        for (let from = /** @type {number|null} */ (1); from !== null && !this.#closed; ) {
-          const found = await this.source.notes(from);
-          if (!found) return;
-          this.#see(found.records);
-          from = found.next;
-        }
-      }
+      for await (const records of this.all(1, this.from - 1)) this.#see(records);
+      this.whole = !this.#closed;
+      this.listener.onParts(); // the first error may be known now
     } catch {
       // again with the next connection
     }

@@ -11,7 +11,6 @@ import { Refused } from "./api.js";
  * @typedef {object} Source
  * @property {(from: number, count: number) => Promise<Piece>} read
  * @property {(words: string, from: number) => Promise<Matches|null>} search null: this server doesn't search
- * @property {(from: number) => Promise<{records: LogRecord[], next: number|null}|null>} notes null: this server can't
  */
 
 export const READ_MAX = 10_000;
@@ -29,13 +28,6 @@ export function logSource(api, runId) {
       const answer = await ifThere(api.get(`${base}/search?q=${encodeURIComponent(words)}&from=${from}&limit=1000`));
       if (!answer) return null;
       return { seqs: (answer.matches ?? []).map((/** @type {any} */ match) => match.seq), total: answer.total, next: answer.next_seq ?? null };
-    },
-
-    async notes(from) {
-      const answer = await ifThere(api.get(`${base}/log?stream=note&from=${from}&limit=${READ_MAX}`));
-      const records = (answer?.records ?? []).map(defaults.record);
-      if (!answer || records.some((/** @type {LogRecord} */ one) => one.stream !== "note")) return null; // older: has all of them
-      return { records, next: records.length ? answer.next_seq : null };
     },
   };
 }

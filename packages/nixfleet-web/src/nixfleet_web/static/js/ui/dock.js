@@ -95,7 +95,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
         followed = run.run_id;
         const from = log.begin("Waiting for output…", {
           source: logSource(app.api, run.run_id),
-          total: run.lines,
+          total: run.log_removed_at === null ? run.lines : 0,
           line: wanted.line,
           title: `${runView(run, app.now()).title}, ${new Date(run.created_at).toLocaleString()}`,
           download: downloadUrl(run.run_id),
@@ -142,7 +142,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       const view = runView(current, app.now(), runs);
       const steps = view.steps.map((step) => ({ ...step, icon: iconUrl(step.shape) }));
       this.run = { ...view, steps, icon: iconUrl(view.shape) };
-      log.say(view.ended ? "It printed nothing" : "Waiting for output…");
+      log.say(view.empty);
       if (view.ended) log.end();
     },
 

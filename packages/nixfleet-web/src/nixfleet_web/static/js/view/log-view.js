@@ -35,14 +35,14 @@ export class LogView extends HTMLElement {
   };
   #bar = new LogBar({
     find: (words) => this.#find(words),
-    step: (way) => this.#step(way),
+    step: (way) => void this.#step(way),
     leave: () => this.#pane.scroller.focus({ preventScroll: true }),
     act: this.#act,
   });
   /** @type {Record<string, () => void>} with the focus in the log */
   #keys = {
     "/": () => this.#bar.focus(), e: this.#act.error, f: this.#act.follow, t: this.#act.times, w: this.#act.wrap,
-    n: () => this.#step(1), N: () => this.#step(-1), Home: () => (this.follow(false), this.#pane.toStart()), End: () => this.follow(true),
+    n: () => void this.#step(1), N: () => void this.#step(-1), Home: () => (this.follow(false), this.#pane.toStart()), End: () => this.follow(true),
   };
   #seenLines = 0; // records when the reader left the end
   #changed = Infinity;
@@ -165,10 +165,7 @@ export class LogView extends HTMLElement {
     this.#bar.press("fold", this.#pane.folded);
   }
 
-  /** @param {string} words */
-  #find(words) {
-    if (words !== this.#data.search.words) void this.#data.find(words, this.#pane.topSeq);
-  }
+  #find = (/** @type {string} */ words) => void (words !== this.#data.search.words && this.#data.find(words, this.#pane.topSeq));
 
   #drawSearch() {
     const { search } = this.#data;
@@ -179,7 +176,8 @@ export class LogView extends HTMLElement {
   }
 
   /** @param {1|-1} way */
-  #step(way) {
+  async #step(way) {
+    if (way > 0 && this.#data.search.at === this.#data.search.seqs.length - 1) await this.#data.more();
     this.#data.search = step(this.#data.search, way);
     this.#drawSearch();
   }
