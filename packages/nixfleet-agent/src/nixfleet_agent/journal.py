@@ -135,6 +135,10 @@ class Journal:
         self.last_seq = last_seq
         self.dropped = 0
         """Bytes of output not kept because of `log_max`."""
+        self.refused: str | None = None
+        """Why the disk last refused output."""
+        self.lost = 0
+        """Bytes of output that it never took."""
         self._disk = disk
         self._log_max = log_max
         self._wall = wall
@@ -188,6 +192,11 @@ class Journal:
             self.note(
                 f"[{self.dropped} bytes of output were not kept: the limit is {self._log_max} bytes a run]"
             )
+        if self.refused:
+            self.note(
+                f"[the disk refused output: {self.refused}; {self.lost} bytes of it were not kept, and what the programs "
+                "could not write themselves is missing too]"
+            )
         self._disk.datasync(self._fd, self._file)
         self._unsynced = False
         body = to_dict(status) | {"last_seq": self.last_seq}
@@ -199,7 +208,8 @@ class Journal:
     def _write(self, data: bytes) -> None:
         try:
             self._disk.write(self._fd, data)
-        except OSError:
+        except OSError as error:
+            self.refused = error.strerror or str(error)
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)  # no half record may stay before the next one
             raise

@@ -143,6 +143,8 @@ class Capture:
 
     def close(self) -> None:
         for stream in self._streams:
+            with contextlib.suppress(OSError):
+                self._journal.lost += max(0, stream.waiting) + len(stream.rest)
             os.close(stream.fd)
 
     def _move(self, stream: _Stream, now: float) -> bool:
