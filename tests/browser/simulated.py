@@ -49,6 +49,8 @@ class SimulatedAgent:
         metrics: Metrics | None = None,
         agent_version: str = "0.1.0",
         interval: float = INTERVAL,
+        platform: str = "script",
+        commands: tuple[str, ...] = COMMANDS,
         play: "Callable[[SimulatedAgent, CommandMessage], None] | None" = None,
     ) -> None:
         self.name = name
@@ -56,12 +58,15 @@ class SimulatedAgent:
         self.facts = facts or Facts()
         self.metrics = metrics
         self.agent_version = agent_version
+        self.platform = platform
+        self.can = commands
         self.commands: list[CommandMessage] = []
         self.running: CommandMessage | None = None
         self._play = play
         self._seq: dict[str, int] = {}
         self._acked: dict[str, int] = {}
         self._closing = threading.Event()
+        self._silent = threading.Event()
         self._registered = threading.Event()
         self._stack = ExitStack()
         self._socket: ClientConnection = self._stack.enter_context(
@@ -80,10 +85,10 @@ class SimulatedAgent:
                 hostname=self.name,
                 protocol="1.0",
                 agent_version=self.agent_version,
-                platform="script",
+                platform=self.platform,
                 interval=self.interval,
                 capabilities=("batch",),
-                commands=COMMANDS,
+                commands=self.can,
                 facts=self.facts,
             )
         )
@@ -98,6 +103,10 @@ class SimulatedAgent:
         for thread in self._threads:
             if thread.ident:
                 thread.join(10)
+
+    def silence(self) -> None:
+        """Stay connected, but send no heartbeat any more: the host turns stale."""
+        self._silent.set()
 
     def send(self, *messages: Any) -> None:
         for message in messages:
@@ -184,7 +193,8 @@ class SimulatedAgent:
     def _beat(self) -> None:
         try:
             while True:
-                self.heartbeat()
+                if not self._silent.is_set():
+                    self.heartbeat()
                 if self._closing.wait(self.interval):
                     return
         except ConnectionClosed:

@@ -148,7 +148,7 @@ def test_a_phone_shows_all_without_scrolling_sideways(
     expect(row(page, name)).to_contain_text("Online")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.evaluate("document.getElementById('main').scrollWidth") <= PHONE["width"]
-    for what in ("Pull", "Switch", "Pull + Switch", "Test", "Stop", "Restart agent"):
+    for what in ("Pull", "Switch", "Pull + Switch", "Test", "Stop", "More"):
         box = button(page, what, name).bounding_box()
         assert box
         assert box["x"] >= 0

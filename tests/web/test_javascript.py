@@ -102,15 +102,9 @@ def test_every_word_of_the_protocol_has_a_label_and_a_shape_of_its_own() -> None
 
 
 def test_buttons_follow_the_table_of_commands() -> None:
-    actions = evaluate("core/actions.js", "m.ACTIONS.map((a) => [a.command, a.always ?? false, 'ask' in a])")
-    assert [command for command, _, _ in actions] == [
-        "pull",
-        "switch",
-        "pull-switch",
-        "test",
-        "stop",
-        "restart",
-    ]
+    actions = evaluate("core/actions.js", "m.ACTIONS.map((a) => [a.command, a.always ?? false, 'harm' in a])")
+    assert {command for command, _, _ in actions} == set(COMMANDS)
     for command, always, asks in actions:
         assert COMMANDS[command].always == always
-        assert asks == (command in {"switch", "pull-switch", "stop"}), "what can hurt asks first"
+        harmful = {"switch", "pull-switch", "stop", "rollback", "update", "reboot"}
+        assert asks == (command in harmful), "what can hurt asks first"

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ACTIONS, whyNot } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/actions.js";
 import { host } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/defaults.js";
 
-const COMMANDS = ["pull", "switch", "pull-switch", "test", "stop", "restart"];
+const COMMANDS = ["pull", "switch", "pull-switch", "test", "stop", "restart"]; // of an old agent
 const possible = (extra, live = true) => {
   const one = host({ host_id: "web1", connected: true, presence: "online", commands: COMMANDS, ...extra });
   return ACTIONS.filter((action) => whyNot(action, one, live) === "").map((action) => action.command);

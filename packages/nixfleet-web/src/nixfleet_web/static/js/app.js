@@ -1,6 +1,7 @@
 /** The page's middle: holds what is known, tells those who show it, and does what the operator asks. */
 
 import { Refused } from "./shell/api.js";
+import { question } from "./core/actions.js";
 import { findRun, initial, reduce } from "./core/store.js";
 import { runPath } from "./shell/route.js";
 
@@ -11,13 +12,19 @@ import { runPath } from "./shell/route.js";
  * @typedef {(toast: {level: string, title: string, detail?: string}) => void} Tell
  */
 
+const WAIT = 300; // seconds more for a run that takes long
+const DECIDED = { wait: "It has 5 minutes more", stop: "It is being stopped", ignore: "It may take as long as it takes" };
+
 export class App {
   /** @type {Fleet} */ fleet = initial();
   /** @type {import("./shell/connection.js").Status} */ status = { state: "connecting" };
   /** @type {Set<FleetListener>} */ #fleetListeners = new Set();
   /** @type {Set<() => void>} */ #statusListeners = new Set();
+  /** @type {Fleet} */ #told = this.fleet;
+  #telling = false;
   /** @type {Ask} */ ask = async () => true;
   /** @type {Tell} */ tell = () => {};
+  /** @type {(group: string) => void} shows only the hosts of a group */ narrow = () => {};
 
   /** @param {import("./shell/api.js").Api} api @param {import("./shell/route.js").Router} router */
   constructor(api, router) {
@@ -46,12 +53,26 @@ export class App {
 
   /** @param {import("./core/types.js").Message[]} messages */
   receive(messages) {
-    const before = this.fleet;
     for (const message of messages) {
       this.fleet = reduce(this.fleet, message, Date.now());
       if (message.type === "notice") this.tell({ level: message.payload.level, title: message.payload.text });
     }
-    if (this.fleet === before) return;
+    if (this.fleet === this.#told || this.#telling) return;
+    this.#telling = true;
+    // Once a frame is often enough to be drawn; in a hidden tab frames don't come, there a timer does.
+    if (document.hidden) setTimeout(() => this.#tellFleet(), 250);
+    else requestAnimationFrame(() => this.#tellFleet());
+  }
+
+  /** What is shown is to be worked out anew though nothing was heard. */
+  redraw() {
+    for (const listener of this.#fleetListeners) listener(this.fleet, this.fleet);
+  }
+
+  #tellFleet() {
+    this.#telling = false;
+    const before = this.#told;
+    this.#told = this.fleet;
     for (const listener of this.#fleetListeners) listener(this.fleet, before);
   }
 
@@ -67,23 +88,34 @@ export class App {
   }
 
   /**
-   * An action's button was pressed: ask where it can hurt, do it, show its run.
+   * An action was asked for, by a button, a key or the finder: ask where it can hurt, do it, show its run.
    * @param {import("./core/types.js").Host} host
    * @param {import("./core/actions.js").Action} action
-   * @param {HTMLElement} button
+   * @param {HTMLElement|null} [button] shows that it is under way
+   * @param {{generation?: number}} [options]
    */
-  async act(host, action, button) {
-    if (button.getAttribute("aria-busy") === "true") return;
-    const question = action.ask?.(host.host_id, host.pending_command ?? "");
-    if (question && !(await this.ask({ ...question, danger: action.command === "stop" }))) return;
-    button.setAttribute("aria-busy", "true");
+  async act(host, action, button = null, options = {}) {
+    if (button?.getAttribute("aria-busy") === "true") return;
+    const asked = question(action, host, options.generation);
+    if (asked && !(await this.ask(asked))) return;
+    button?.setAttribute("aria-busy", "true");
     try {
       if (action.command === "stop" && host.run_id) await this.api.stop(host.run_id);
-      else await this.#start(host.host_id, action.command);
+      else await this.#start(host.host_id, action.command, options);
     } catch (problem) {
       this.fail(problem);
     } finally {
-      button.removeAttribute("aria-busy");
+      button?.removeAttribute("aria-busy");
+    }
+  }
+
+  /** About a run that takes long. @param {string} runId @param {"wait"|"stop"|"ignore"} action */
+  async decide(runId, action) {
+    try {
+      await this.api.send("POST", `/runs/${encodeURIComponent(runId)}/timeout`, action === "wait" ? { action, seconds: WAIT } : { action });
+      this.tell({ level: "info", title: DECIDED[action] });
+    } catch (problem) {
+      this.fail(problem);
     }
   }
 
@@ -110,9 +142,9 @@ export class App {
     this.router.close();
   }
 
-  /** @param {string} hostId @param {string} command */
-  async #start(hostId, command) {
-    const run = await this.api.start(hostId, command);
+  /** @param {string} hostId @param {string} command @param {object} options */
+  async #start(hostId, command, options) {
+    const run = await this.api.start(hostId, command, options);
     if (command === "restart") this.tell({ level: "info", title: `${hostId} is asked to restart its agent` });
     else this.router.go(runPath(run.run_id));
   }

@@ -2,24 +2,31 @@
 
 import Alpine from "/static/vendor/alpine-csp/module.esm.min.js";
 import { App } from "./app.js";
+import { ACTIONS, actionOf, whyNot } from "./core/actions.js";
 import { announcement } from "./core/run-view.js";
+import { Selection } from "./core/selection.js";
+import { commandName } from "./core/words.js";
 import { Api, Refused } from "./shell/api.js";
 import { Connection } from "./shell/connection.js";
 import { Keys } from "./shell/keys.js";
 import { FLEET, Router, hostPath, settingsPath } from "./shell/route.js";
 import { Tab } from "./shell/tab.js";
 import { addHost } from "./ui/add-host.js";
-import { banner, confirm, counts, toasts, topbar } from "./ui/chrome.js";
+import { Bulk, bulkDialog } from "./ui/bulk.js";
+import { banner, confirm, toasts, topbar } from "./ui/chrome.js";
 import { dock } from "./ui/dock.js";
+import { fleetPage } from "./ui/fleet-page.js";
 import { Finder } from "./ui/finder.js";
 import { fresh } from "./ui/fresh.js";
 import { help } from "./ui/help.js";
 import { hostPage } from "./ui/host-page.js";
 import { Pages } from "./ui/pages.js";
 import { byId } from "./view/dom.js";
+import { Formation } from "./view/formation.js";
 import { HostList } from "./view/host-list.js";
 import { LogView } from "./view/log-view.js";
 import { startMenu } from "./view/menu.js";
+import { ProblemCards } from "./view/problem-cards.js";
 
 const api = new Api();
 const router = new Router();
@@ -31,7 +38,21 @@ const finder = new Finder();
 const log = byId("log", LogView);
 const frame = byId("frame", HTMLDivElement);
 const outcome = byId("outcome", HTMLParagraphElement);
-const hosts = new HostList((host, action, button) => void app.act(host, action, button));
+const selection = new Selection();
+const bulk = new Bulk();
+const hosts = new HostList(
+  {
+    act: (host, action, button) => void app.act(host, action, button),
+    select: (hostId, range) => selection.toggle(hostId, range, hosts.order),
+  },
+  selection,
+);
+const formation = new Formation((hostId) => router.go(hostPath(hostId)));
+const problems = new ProblemCards({
+  act: (host, command, button) => void app.act(host, actionOf(command), button),
+  slow: (runId, action) => void app.decide(runId, action),
+  all: () => app.narrow("need"),
+});
 
 /** @type {string|null} */
 let openHost = null;
@@ -57,6 +78,8 @@ const connection = new Connection(
 
 app.onFleet((fleet, before) => {
   hosts.update(fleet, app.live, app.now());
+  problems.update(fleet, app.live, app.now());
+  formation.update(fleet);
   hosts.mark(openHost);
   tab.show(fleet, app.status.state === "lost");
   for (const run of fleet.runs.values()) {
@@ -67,10 +90,13 @@ app.onFleet((fleet, before) => {
 app.onStatus(() => {
   frame.dataset.connection = app.status.state;
   hosts.update(app.fleet, app.live, app.now());
+  problems.update(app.fleet, app.live, app.now());
   tab.show(app.fleet, app.status.state === "lost");
   if (app.status.state === "lost" || !api.ready) void identify();
 });
+selection.listen(() => hosts.update(app.fleet, app.live, app.now()));
 everySecond(() => hosts.tick(app.now()));
+everySecond(() => problems.update(app.fleet, app.live, app.now()));
 
 /** Asks who we are: the API says what a refused socket doesn't, and hands out the CSRF token. */
 async function identify() {
@@ -92,6 +118,21 @@ keys.on("find", () => finder.toggle());
 keys.on("fleet", () => router.go(FLEET));
 keys.on("settings", () => router.go(settingsPath()));
 keys.on("add", () => router.go("#/add"));
+keys.on("next", () => hosts.step(1));
+keys.on("previous", () => hosts.step(-1));
+keys.on("select", () => {
+  if (!hosts.focused) return false;
+  selection.toggle(hosts.focused, false, hosts.order);
+});
+for (const action of ACTIONS) {
+  keys.on(action.command, () => {
+    const host = app.fleet.hosts.get(hosts.focused ?? openHost ?? router.route.host ?? "");
+    if (!host) return false;
+    const why = whyNot(action, host, app.live);
+    if (why) app.tell({ level: "warning", title: `${commandName(action.command)} is not possible now`, detail: why });
+    else void app.act(host, action);
+  });
+}
 finder.add(function* () {
   yield { title: "Fleet", detail: "g f", icon: "fleet", run: () => router.go(FLEET) };
   yield { title: "Add a host", detail: "n", icon: "add", run: () => router.go("#/add") };
@@ -99,12 +140,19 @@ finder.add(function* () {
   for (const host of app.fleet.hosts.values()) {
     yield { title: host.host_id, detail: "host", icon: "host", run: () => router.go(hostPath(host.host_id)) };
   }
+  for (const host of app.fleet.hosts.values()) {
+    for (const action of ACTIONS) {
+      const why = whyNot(action, host, app.live);
+      yield { title: `${host.host_id}: ${commandName(action.command)}`, icon: action.icon, why, quiet: true, run: () => void app.act(host, action) };
+    }
+  }
 });
 
 Alpine.data("topbar", topbar(app, finder));
 Alpine.data("banner", banner(app, () => connection.connect(), everySecond));
 Alpine.data("fresh", fresh(app));
-Alpine.data("counts", counts(app));
+Alpine.data("fleetPage", fleetPage(app, hosts, selection, bulk, keys));
+Alpine.data("bulk", bulkDialog(app, bulk, () => selection.set([])));
 Alpine.data("toasts", toasts(app));
 Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
 Alpine.data("help", help(keys, byId("help", HTMLDialogElement)));

@@ -1,63 +1,133 @@
 /** What one can have a host do: one table, and when each is allowed. Decided from the server's state alone. */
 
+import { moment } from "./format.js";
 import { commandName } from "./words.js";
 
 /**
+ * @typedef {import("./types.js").Host} Host
+ * @typedef {{title: string, text: string, confirm: string, danger: boolean}} Question
+ *
  * @typedef {object} Action
  * @property {string} command
  * @property {string} icon
+ * @property {boolean} [main] has a button of its own in each row; the others are in the menu
  * @property {boolean} [always] allowed while a command runs
- * @property {(host: string, pending: string) => {title: string, text: string, confirm: string}} [ask]
- *   what to tell before doing it
+ * @property {boolean} [danger] ends or undoes something
+ * @property {(who: string, host: Host|null) => string} [harm] what it does, told before it is done; `who` is a host, or
+ *   "Each of the 3 hosts", then `host` is null
  */
+
+const BUILDS = "activates it at once. Services whose configuration changed are restarted. If that fails, or the host no longer reaches this server, it returns to the system it has now.";
 
 /** @type {Action[]} in the order of the buttons */
 export const ACTIONS = [
-  { command: "pull", icon: "pull" },
+  { command: "pull", icon: "pull", main: true },
   {
     command: "switch",
     icon: "switch",
-    ask: (host) => ({
-      title: `Switch ${host}?`,
-      text: `${host} builds the configuration of its checked-out commit and activates it at once. Services whose configuration changed are restarted.`,
-      confirm: "Switch",
-    }),
+    main: true,
+    harm: (who) => `${who} builds the configuration of its checked-out commit and ${BUILDS}`,
   },
   {
     command: "pull-switch",
     icon: "pull-switch",
-    ask: (host) => ({
-      title: `Pull and switch ${host}?`,
-      text: `${host} fetches the newest commit of its branch, builds it and activates it at once. Services whose configuration changed are restarted. If the pull fails, nothing is activated.`,
-      confirm: "Pull + Switch",
-    }),
+    main: true,
+    harm: (who) => `${who} fetches the newest commit of its branch, builds it and ${BUILDS} If the pull fails, nothing is activated.`,
   },
-  { command: "test", icon: "test" },
+  { command: "test", icon: "test", main: true },
   {
     command: "stop",
     icon: "stop",
     always: true,
-    ask: (host, pending) => ({
-      title: `Stop “${commandName(pending)}” on ${host}?`,
-      text: `Every process of the command is ended: first asked to, killed three seconds later. ${CONSEQUENCE[pending] ?? "What it has done so far stays done."} Its output so far is kept.`,
-      confirm: "Stop it",
-    }),
+    danger: true,
+    harm: (who, host) =>
+      `Every process of the command is ended: first asked to, killed three seconds later. ${STOPPED[host?.pending_command ?? ""] ?? "What it has done so far stays done."} Its output so far is kept.`,
+  },
+  { command: "check", icon: "check-list" },
+  { command: "fetch", icon: "fetch" },
+  {
+    command: "rollback",
+    icon: "back",
+    danger: true,
+    harm: (who, host) =>
+      `${who} activates ${earlier(host)} at once. Services whose configuration differs are restarted. The repository stays as it is, so the next switch brings the newer configuration back.`,
+  },
+  {
+    command: "update",
+    icon: "update",
+    harm: (who) => `${who} brings its agent to the newest version and restarts it. It is away for some seconds; nothing else changes.`,
   },
   { command: "restart", icon: "restart", always: true },
+  {
+    command: "reboot",
+    icon: "power",
+    danger: true,
+    harm: (who, host) =>
+      `${who} shuts down all it runs and starts again. It is away for minutes${host?.facts?.system === "staged" ? ", then it runs the system that is staged for its next boot" : ""}. A host that doesn't come up needs somebody at its console.`,
+  },
 ];
 
+/** @param {string} command */
+export const actionOf = (command) => /** @type {Action} */ (ACTIONS.find((action) => action.command === command));
+
 /** @type {Record<string, string>} */
-const CONSEQUENCE = {
+const STOPPED = {
   switch: "A switch that is stopped half-way may leave services stopped until the next switch.",
   "pull-switch": "A switch that is stopped half-way may leave services stopped until the next switch.",
   pull: "The repository stays at its last commit or, if that was just changed, at the new one.",
   test: "Tests that have not run yet are left out.",
 };
 
+/** The generation that a roll back without a number leads to. @param {Host|null} host */
+function earlier(host) {
+  const generations = host?.facts?.generations ?? [];
+  const at = generations.findIndex((generation) => generation.selected || generation.current);
+  const before = at > 0 ? generations[at - 1] : undefined;
+  if (!before) return "the generation before the one it has now";
+  const made = before.created_at === null ? "" : ` of ${moment(before.created_at, Date.now())}`;
+  return `generation ${before.number}${made}`;
+}
+
+/**
+ * What to ask before it is done to one host; null where it does no harm.
+ * @param {Action} action @param {Host} host @param {number} [generation] to return to
+ * @returns {Question|null}
+ */
+export function question(action, host, generation) {
+  if (!action.harm) return null;
+  const name = commandName(action.command);
+  if (action.command === "stop") {
+    return { title: `Stop “${commandName(host.pending_command ?? "")}” on ${host.host_id}?`, text: action.harm(host.host_id, host), confirm: "Stop it", danger: true };
+  }
+  const text = action.harm(host.host_id, host);
+  const to = generation === undefined ? "" : ` to generation ${generation}`;
+  return {
+    title: `${ASKED[action.command] ?? name} ${host.host_id}${to}?`,
+    text: generation === undefined ? text : text.replace(/activates .+? at once/, `activates generation ${generation} at once`),
+    confirm: name,
+    danger: Boolean(action.danger),
+  };
+}
+
+/** @type {Record<string, string>} */
+const ASKED = { "pull-switch": "Pull and switch", update: "Update the agent of" };
+
+/** The same for many. @param {Action} action @param {number} count @returns {Question} */
+export function questionForMany(action, count) {
+  const name = commandName(action.command);
+  const who = `Each of the ${count} hosts`;
+  return {
+    title: `${ASKED[action.command] ?? name} ${count} hosts?`,
+    text: action.harm?.(who, null) ?? "",
+    confirm: `${name} · ${count}`,
+    danger: Boolean(action.danger),
+  };
+}
+
 /**
  * Why the action is not possible now; empty when it is.
  * @param {Action} action
- * @param {import("./types.js").Host} host
+ * @param {Host} host
  * @param {boolean} live the page has a connection to the server
  * @returns {string}
  */

@@ -1,6 +1,6 @@
 /** Why a host needs its operator: one table, worst first. Pure. */
 
-import { ago, plural } from "./format.js";
+import { ago, plural, span } from "./format.js";
 import { commandName, runWord } from "./words.js";
 
 /**
@@ -17,6 +17,12 @@ const GOOD = new Set(["ok", "stopped"]);
 const TABLE = [
   ["unreachable", "bad", "Running, unreachable", (host, now) =>
     host.presence === "unreachable" ? `${commandName(host.pending_command ?? "A command")} was running when it was last heard, ${ago(host.last_seen_at, now)}` : ""],
+  ["slow", "warn", "Takes long", (host, now) => {
+    const run = host.last_run;
+    if (!run || run.state !== "running" || run.warn_at === null || now < run.warn_at) return "";
+    const end = run.timeout_at === null ? "" : `; it is ended in ${span(Math.max(0, run.timeout_at - now))}`;
+    return `${commandName(run.command)} has run for ${span(now - (run.started_at ?? run.created_at))}${end}`;
+  }],
   ["run", "bad", "Last run failed", (host) => {
     const run = host.last_run;
     if (!run || run.state !== "ended" || GOOD.has(run.result ?? "")) return "";

@@ -1,8 +1,6 @@
-/** What frames the fleet: bar, banner of a lost server, counts, messages, the question before what can hurt. */
+/** What frames the fleet: bar, banner of a lost server, messages, the question before what can hurt. */
 
-import { ACTIONS } from "../core/actions.js";
 import { span } from "../core/format.js";
-import { presenceWord } from "../core/words.js";
 import { applyTheme, recall, remember } from "../shell/preferences.js";
 import { iconUrl } from "../view/dom.js";
 
@@ -71,28 +69,6 @@ export const banner = (app, retry, everySecond) => () => ({
   retry,
 });
 
-const SHOWN = ["online", "stale", "unreachable", "offline", "new"];
-
-/** @param {App} app */
-export const counts = (app) => () => ({
-  counts: /** @type {{label: string, text: string, tone: string, icon: string}[]} */ ([]),
-  init() {
-    app.onFleet((fleet) => {
-      /** @type {Record<string, number>} */
-      const by = {};
-      for (const host of fleet.hosts.values()) by[host.presence] = (by[host.presence] ?? 0) + 1;
-      const now = SHOWN.filter((presence) => by[presence]).map((presence) => count(presence, by[presence]));
-      if (JSON.stringify(now) !== JSON.stringify(this.counts)) this.counts = now;
-    });
-  },
-});
-
-/** @param {string} presence @param {number} number */
-function count(presence, number) {
-  const word = presenceWord(presence);
-  return { label: word.label, text: `${number} ${word.label.toLowerCase()}`, tone: word.tone, icon: iconUrl(word.shape) };
-}
-
 const TOAST = {
   info: { tone: "work", icon: iconUrl("disc"), stays: 6000 },
   warning: { tone: "warn", icon: iconUrl("triangle"), stays: 12_000 },
@@ -138,6 +114,3 @@ export const confirm = (app, dialog) => () => ({
     this.answer(dialog.returnValue === "yes");
   },
 });
-
-/** Stop, wherever its button is. */
-export const STOP = /** @type {import("../core/actions.js").Action} */ (ACTIONS.find((action) => action.command === "stop"));
