@@ -92,12 +92,6 @@ def test_a_password_from_standard_input_is_hashed(
     assert run("hash-password")[0] == 2
 
 
-def test_serving_without_a_password_says_how_to_set_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NIXFLEET_PASSWORD_HASH", raising=False)
-    code, _, err = run("serve")
-    assert (code, "hash-password" in err, "NIXFLEET_PASSWORD_HASH" in err) == (2, True, True)
-
-
 def test_an_address_in_use_is_named(run: Run, server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIXFLEET_PASSWORD_HASH", HASH)
     address = server.url.removeprefix("http://")

@@ -81,9 +81,14 @@ def test_lists_are_split_and_empty_means_not_set() -> None:
     assert settings.base_url is None
 
 
-def test_a_second_factor_that_would_be_ignored_is_refused() -> None:
-    with pytest.raises(ConfigError, match="NIXFLEET_TOTP_SECRET"):
-        load({"NIXFLEET_TOTP_SECRET": "JBSWY3DPEHPK3PXP"})
+def test_a_second_factor_must_be_one() -> None:
+    settings = load({"NIXFLEET_TOTP_SECRET": "jbsw y3dp-ehpk 3pxp"})
+    assert settings.totp_secret is not None
+    assert settings.totp_secret.get_secret_value() == "JBSWY3DPEHPK3PXP"
+    for bad in ("JBSWY3DP", "not base32 at all!", "11111111111111111"):
+        with pytest.raises(ConfigError, match="NIXFLEET_TOTP_SECRET") as error:
+            load({"NIXFLEET_TOTP_SECRET": bad})
+        assert bad not in str(error.value)
 
 
 def test_loopback() -> None:

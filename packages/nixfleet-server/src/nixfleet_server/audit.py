@@ -19,7 +19,7 @@ CONSOLE = "console"
 """Who used `nixfleet-server` on the server's own machine."""
 REFUSED_PER_MINUTE = 20
 """Entries of what was refused to one address: whoever tries for ever must not push the rest out of the log."""
-NOT_WRITTEN = ("too_many_logins",)
+NOT_WRITTEN = ("too_many_logins", "too_many_attempts")
 """Outcomes that only the server's log has: nothing was looked at, and there can be any number of them."""
 
 

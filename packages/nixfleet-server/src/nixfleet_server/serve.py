@@ -16,8 +16,10 @@ from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Goodbye
 from nixfleet_server import backup, broken, logging
 from nixfleet_server.app import build
+from nixfleet_server.auth.login import first_setup
 from nixfleet_server.auth.plain import PlainHttp, check_listen
 from nixfleet_server.auth.sessions import SessionCookies, session_secrets
+from nixfleet_server.clock import wall_clock
 from nixfleet_server.context import Context
 from nixfleet_server.errors import ConfigError, Damaged, Refused
 from nixfleet_server.httpd import Server
@@ -52,11 +54,6 @@ def serve(settings: Settings, wait: float = 0.0) -> int:
 
     Raises ConfigError when it can't start, and Busy when another server still owns the data after `wait` seconds.
     """
-    if settings.password_hash is None:
-        raise ConfigError(
-            "no password is set: run `nixfleet-server hash-password` and put what it prints into"
-            " NIXFLEET_PASSWORD_HASH (or into a file named by NIXFLEET_PASSWORD_HASH_FILE)"
-        )
     check_listen(settings)
     make_data_dir(settings.data_dir)
     with contextlib.closing(listen(settings)) as listener:
@@ -112,9 +109,11 @@ async def running(
     looking = asyncio.create_task(ticker.run())
     try:
         hashed = settings.password_hash.get_secret_value() if settings.password_hash else ""
-        yield Context(
+        shared = Context(
             settings, hub, ticker, SessionCookies(session_secrets(settings), hashed), bulks, history
         )
+        ticker.savers.append(shared.save_seen)
+        yield shared
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
@@ -214,8 +213,14 @@ async def _serve_data(
     host, port = listener.getsockname()[:2]
     url = settings.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
+    code = database.write_now(lambda db: first_setup(settings, db, wall_clock()))
+
     def started() -> None:
         print(f"NixFleet serves at {url} (listening on {host} port {port})", flush=True)
+        if code:
+            print(
+                f"No password is set yet. Set it here, once, within 24 hours: {url}/setup#{code}", flush=True
+            )
         log.info("serving", url=url, data_dir=str(settings.data_dir))
 
     async with running(settings, database) as shared:

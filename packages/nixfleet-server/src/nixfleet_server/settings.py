@@ -14,16 +14,15 @@ from urllib.parse import urlsplit
 from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from nixfleet_server.auth.second import check_secret
 from nixfleet_server.domain import timeouts
 from nixfleet_server.errors import ConfigError
 
 PREFIX = "NIXFLEET_"
-SECRETS = ("password_hash", "session_secrets")
+SECRETS = ("password_hash", "totp_secret", "session_secrets")
 """Settings whose values are never shown, and which have a `_FILE` variant."""
 SESSION_SECRET_MIN = 32
 """Characters of a session secret: 128 bits even when it is hexadecimal."""
-NOT_YET = ("NIXFLEET_TOTP_SECRET", "NIXFLEET_TOTP_SECRET_FILE")
-"""Set by someone who counts on a protection that this version lacks: starting without it would be a lie."""
 
 
 class Address(NamedTuple):
@@ -70,6 +69,7 @@ class Settings(BaseSettings):
     password_hash: SecretStr | None = Field(
         None, description="bcrypt or argon2id hash of the login's password"
     )
+    totp_secret: SecretStr | None = Field(None, description="base32 secret of the second factor (TOTP)")
     session_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma list: the first signs, all are accepted; by default made in the data directory"
     )
@@ -168,6 +168,11 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("totp_secret")
+    @classmethod
+    def _totp(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(check_secret(value.get_secret_value()))
+
     @field_validator("session_secrets", mode="before")
     @classmethod
     def _secrets(cls, value: Any) -> Any:
@@ -200,9 +205,6 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
     """
     env = os.environ if environ is None else environ
     given = {name: value for name, value in overrides.items() if value is not None}
-    for name in NOT_YET:
-        if env.get(name):
-            raise ConfigError(f"{name} is set, but this version has no second factor yet: unset it to start")
     values = {
         name: env[variable(name)]
         for name in Settings.model_fields

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import nixfleet_web
 from nixfleet_server.auth.guard import authenticate
+from nixfleet_server.auth.login import in_force
+from nixfleet_server.context import context
 from nixfleet_server.errors import ConfigError
 from nixfleet_server.settings import Settings
+from nixfleet_server.store import login as login_store
 
 PAGES = ("index.html", "login.html")
 
@@ -31,6 +34,12 @@ def web_dir(settings: Settings) -> Path:
     )
 
 
+async def _has_password(request: Request) -> bool:
+    shared = context(request)
+    stored = await shared.hub.db.read(login_store.load)
+    return in_force(shared.settings, stored).password_hash is not None
+
+
 def routes(directory: Path) -> list[BaseRoute]:
     """The pages' routes."""
 
@@ -42,10 +51,23 @@ def routes(directory: Path) -> list[BaseRoute]:
     async def login(request: Request) -> Response:
         if await authenticate(request) is not None:
             return RedirectResponse("/", 303)
+        if not await _has_password(request):
+            return RedirectResponse("/setup", 303)
         return FileResponse(directory / "login.html")
+
+    async def setup(request: Request) -> Response:
+        if await _has_password(request):
+            return RedirectResponse("/login", 303)
+        page = directory / "setup.html"
+        if not page.is_file():  # that of nixfleet-web 0.1
+            return PlainTextResponse(
+                "No password is set. The page to set it comes with nixfleet-web 0.2.", 404
+            )
+        return FileResponse(page)
 
     return [
         Route("/", index),
         Route("/login", login),
+        Route("/setup", setup),
         Mount("/static", StaticFiles(directory=directory)),
     ]

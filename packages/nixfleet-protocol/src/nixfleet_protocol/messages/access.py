@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.markers import Items, OneOf, Text, Whole
-from nixfleet_protocol.messages.fields import Bool, Count, HostId, Millis, RunId, Seconds, Sentence, Word
+from nixfleet_protocol.markers import Items, Number, OneOf, Text, Whole
+from nixfleet_protocol.messages.fields import Bool, Count, HostId, Millis, RunId, Sentence, Word
 
 Password = Annotated[str, Text(limits.PASSWORD_MAX, min=1)]
 Secret = Annotated[str, Text(256, min=1)]
@@ -206,6 +206,6 @@ class About:
     python: Word
     database: Annotated[Word, "as `sqlite 3.45.1`"]
     started_at: Millis
-    uptime: Seconds
+    uptime: Annotated[Annotated[float, Number(0, 1e10)], "seconds"]
     data_bytes: Annotated[Count, "size of the data directory"] = 0
     free_bytes: Annotated[Count, "space left where it is"] = 0

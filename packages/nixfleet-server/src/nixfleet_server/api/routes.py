@@ -3,9 +3,9 @@
 from starlette.routing import Route
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.messages import RunView, access, api, fleet
+from nixfleet_protocol.messages import RunView, api, fleet
 from nixfleet_protocol.messages.browser import HostView
-from nixfleet_server.api import audit, fleet_rules, health, hosts, log, openapi, runs, session
+from nixfleet_server.api import access_rules, fleet_rules, health, hosts, log, openapi, runs
 from nixfleet_server.api.fleet_rules import DISPATCH
 from nixfleet_server.api.guarded import guarded
 from nixfleet_server.api.rules import API, Query, Rule
@@ -16,27 +16,7 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/livez", None, health.live, media="application/json"),
     Rule("GET", "/readyz", None, health.ready, media="application/json", or_status=503),
     Rule("GET", f"{API}/openapi.json", "read", openapi.show, media="application/json"),
-    # Who gets in
-    Rule(
-        "POST",
-        f"{API}/session",
-        None,
-        session.login,
-        api.SessionView,
-        api.Login,
-        "login",
-        problems=("csrf", "login_failed", "too_many_logins"),
-    ),
-    Rule("GET", f"{API}/session", "read", session.show, api.SessionView),
-    Rule("DELETE", f"{API}/session", "read", session.logout, action="logout", status=204),
-    Rule(
-        "GET",
-        f"{API}/audit",
-        "admin",
-        audit.show,
-        access.AuditPage,
-        query=(_LIMIT, Query("before", "entries older than this one", 0, limits.SEQ_MAX)),
-    ),
+    *access_rules.RULES,
     # Hosts
     Rule("GET", f"{API}/hosts", "read", hosts.everyone, api.HostList),
     Rule(

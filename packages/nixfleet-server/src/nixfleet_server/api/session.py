@@ -1,22 +1,21 @@
 """Log in, log out, and what the page needs of its session."""
 
-import asyncio
-import math
-
+from sqlmodel import Session as Db
 from starlette.requests import Request
 from starlette.responses import Response
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages.api import Login, SessionView
 from nixfleet_server import logging
-from nixfleet_server.api.body import answer, read_body
+from nixfleet_server.api.body import answer, nothing, read_body
 from nixfleet_server.audit import client_of, note
-from nixfleet_server.auth.guard import Principal, check_origin, is_secure
-from nixfleet_server.auth.passwords import verify
+from nixfleet_server.auth import login as auth
+from nixfleet_server.auth.devices import remember
+from nixfleet_server.auth.guard import Principal, authenticate, check_origin_if_told, is_secure
 from nixfleet_server.auth.sessions import COOKIE, SECURE_COOKIE, SESSION_SECONDS, csrf_token
 from nixfleet_server.context import context
-from nixfleet_server.domain.login import attempt, forget
 from nixfleet_server.errors import Declined
+from nixfleet_server.live.ticker import close_strangers
 from nixfleet_server.store import access
 
 log = logging.get(__name__)
@@ -24,32 +23,33 @@ log = logging.get(__name__)
 
 async def login(request: Request) -> Response:
     """POST /session."""
-    shared = context(request)
-    if "origin" in request.headers or "sec-fetch-site" in request.headers:
-        check_origin(request)
-    address = client_of(request)
-    shared.attempts, wait = attempt(shared.attempts, address, shared.hub.monotonic())
-    if wait > 0:
-        log.warning("too many login attempts", client=address)
-        seconds = math.ceil(wait)
-        raise Declined(
-            "too_many_logins", f"try again in {seconds} seconds", headers={"Retry-After": str(seconds)}
-        )
+    check_origin_if_told(request)
+    auth.count(request)
     # Only now, when the attempt is counted: a stranger can't have many bodies under way.
     body = await read_body(request, Login, limits.LOGIN_BODY_MAX)
-    secret = shared.settings.password_hash
-    hashed = secret.get_secret_value() if secret else ""
-    loop = asyncio.get_running_loop()
-    if not await loop.run_in_executor(shared.hasher, verify, body.password, hashed):
-        log.warning("login failed", client=address)
-        raise Declined("login_failed", "the password is wrong")
-    shared.attempts = forget(shared.attempts, address)
+    await auth.check(request, body.password, body.code, lambda db: True)
+    note(request, who="admin")
+    return await begin(request)
+
+
+async def begin(request: Request) -> Response:
+    """Begin a session for who has proved to be the operator; one that the browser had before ends."""
+    shared = context(request)
+    before = await authenticate(request)
     session_id, value = shared.cookies.new()
     now = shared.hub.now()
     expires_at = now + SESSION_SECONDS * 1000
-    await shared.hub.db.write(lambda db: access.add_session(db, session_id, now, expires_at))
+    address, client = client_of(request), request.headers.get("user-agent", "")
+
+    def replace(db: Db) -> None:
+        if before and before.session_id:
+            access.end_session(db, before.session_id)
+        access.add_session(db, session_id, now, expires_at, address=address, client=client)
+
+    await shared.hub.db.write(replace)
+    if before and before.session_id:
+        await close_strangers(shared.hub)
     log.info("logged in", client=address)
-    note(request, who="admin")
     response = answer(SessionView(csrf=csrf_token(session_id), expires_at=expires_at))
     secure = is_secure(shared, request)
     response.set_cookie(
@@ -60,6 +60,7 @@ async def login(request: Request) -> Response:
         httponly=True,
         samesite="strict",
     )
+    remember(request, response)
     return response
 
 
@@ -74,10 +75,8 @@ async def logout(request: Request, principal: Principal) -> Response:
     shared = context(request)
     session_id, _ = _session(principal)
     await shared.hub.db.write(lambda db: access.end_session(db, session_id))
-    for browser in list(shared.hub.browsers):
-        if browser.key == principal.key:
-            browser.close(1008, "logged out")
-    response = Response(status_code=204)
+    await close_strangers(shared.hub)
+    response = nothing()
     secure = is_secure(shared, request)
     response.delete_cookie(
         SECURE_COOKIE if secure else COOKIE, secure=secure, httponly=True, samesite="strict"

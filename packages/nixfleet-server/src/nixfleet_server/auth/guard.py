@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from nixfleet_server.auth.seen import Use
 from nixfleet_server.auth.sessions import COOKIE, SECURE_COOKIE, csrf_token
 from nixfleet_server.auth.tokens import allows, hash_token
 from nixfleet_server.context import Context, context
@@ -17,7 +18,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Someone who was let in. `key` is the hash of what let them in; `expires_at` in milliseconds, for sessions."""
+    """Someone who was let in. `key` is the hash of what let them in; `expires_at` in milliseconds; None: never."""
 
     name: str
     scope: str
@@ -30,18 +31,28 @@ async def authenticate(connection: HTTPConnection) -> Principal | None:
     """Who it is; None when nobody we know. A bearer token counts alone, whatever cookie comes with it."""
     shared = context(connection)
     token = bearer(connection)
+    now = shared.hub.now()
     if token is not None:
-        row = await shared.hub.db.read(lambda db: access.find_token(db, token))
-        return Principal(row.name, row.scope, row.token_hash) if row else None
+        row = await shared.hub.db.read(lambda db: access.find_token(db, token, now))
+        if row is None:
+            return None
+        return _seen(connection, Principal(row.name, row.scope, row.token_hash, expires_at=row.expires_at))
     value = connection.cookies.get(SECURE_COOKIE if is_secure(shared, connection) else COOKIE)
     session_id = shared.cookies.read(value) if value else None
     if session_id is None:
         return None
-    now = shared.hub.now()
     expires_at = await shared.hub.db.read(lambda db: access.session_expiry(db, session_id, now))
     if expires_at is None:
         return None
-    return Principal("admin", "admin", hash_token(session_id), session_id, expires_at)
+    return _seen(connection, Principal("admin", "admin", hash_token(session_id), session_id, expires_at))
+
+
+def _seen(connection: HTTPConnection, principal: Principal) -> Principal:
+    shared = context(connection)
+    address = connection.client.host if connection.client else ""
+    agent = connection.headers.get("user-agent", "")
+    shared.seen.touch(Use(principal.key, shared.hub.now(), address, agent))
+    return principal
 
 
 def permit(connection: HTTPConnection, principal: Principal, scope: str, *, changes: bool) -> None:
@@ -56,7 +67,7 @@ def who_are_you(connection: HTTPConnection) -> str:
     """What to tell someone whom `authenticate` does not know."""
     if bearer(connection) is None:
         return "log in, or send Authorization: Bearer with an API token"
-    return "this API token is not valid here (removed, or another server's): nixfleet-server token add NAME makes one"
+    return "this API token is not valid here (revoked, expired, or another server's): nixfleet-server token add NAME makes one"
 
 
 def check_csrf(connection: HTTPConnection, session_id: str) -> None:
@@ -74,6 +85,12 @@ def check_origin(connection: HTTPConnection) -> None:
         raise Declined("csrf", "the request does not come from this server's own page (Origin)")
     if connection.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise Declined("csrf", "the request does not come from this server's own page (Sec-Fetch-Site)")
+
+
+def check_origin_if_told(connection: HTTPConnection) -> None:
+    """The same for a request that no cookie authenticates: what is no browser tells nothing."""
+    if "origin" in connection.headers or "sec-fetch-site" in connection.headers:
+        check_origin(connection)
 
 
 def same_origin(connection: HTTPConnection) -> bool:

@@ -1,5 +1,7 @@
 """Password hashes: bcrypt and argon2id, told apart by their prefix."""
 
+import contextlib
+
 import argon2
 import bcrypt
 
@@ -7,6 +9,12 @@ BCRYPT_MAX = 72
 """Bytes of a password that bcrypt looks at."""
 _ARGON2 = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # OWASP's figures; the library's own 64 MiB would be most of what the server may take (NFR-1.4).
+
+
+PASSWORD_MIN = 12
+"""Characters of a password set over the page: one factor guards root on every machine."""
+_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$D1eRjYGzbm8PjYTuBiqKWw$fHMlQEhtt4oHpmfE3nVsiYqD4Z8bOCFQsV39ih+xD0A"
+"""Of random bits that are gone. Compared with where no password is set, so that it takes as long as a wrong one."""
 
 
 def hash_password(password: str, scheme: str = "argon2id") -> str:
@@ -24,9 +32,21 @@ def hash_password(password: str, scheme: str = "argon2id") -> str:
     return bcrypt.hashpw(data, bcrypt.gensalt(12)).decode()
 
 
-def verify(password: str, hashed: str) -> bool:
-    """Whether the password is the one. Takes as long for a wrong one as for the right one."""
+def check_new(password: str) -> None:
+    """Raises ValueError unless it may become the password."""
+    if len(password) < PASSWORD_MIN:
+        raise ValueError(f"a password has at least {PASSWORD_MIN} characters")
+    if len(set(password)) < 4:
+        raise ValueError("this password repeats itself too much")
+
+
+def verify(password: str, hashed: str | None) -> bool:
+    """Whether the password is the one. Takes as long for a wrong one as for the right one, and where there is none."""
     data = password.encode()
+    if hashed is None:
+        with contextlib.suppress(argon2.exceptions.VerificationError):
+            _ARGON2.verify(_NOBODY, data)
+        return False
     if hashed.startswith("$argon2id$"):
         try:
             return _ARGON2.verify(hashed, data)

@@ -27,6 +27,7 @@ class SessionCookies:
     def __init__(self, secrets: list[str], password_hash: str) -> None:
         salt = "nixfleet-session" + hashlib.sha256(password_hash.encode()).hexdigest()
         self._signer = Signer(secrets[::-1], salt=salt, digest_method=hashlib.sha256)
+        self._devices = Signer(secrets[::-1], salt="nixfleet-device", digest_method=hashlib.sha256)
 
     def new(self) -> tuple[str, str]:
         """A new session's id, and the cookie value that carries it."""
@@ -37,6 +38,17 @@ class SessionCookies:
         """The session id of a cookie value; None when we did not sign it."""
         try:
             return self._signer.unsign(value).decode()
+        except (BadSignature, UnicodeError):
+            return None
+
+    def sign_device(self, device: str) -> str:
+        """The cookie value that carries a device's id."""
+        return self._devices.sign(device).decode()
+
+    def read_device(self, value: str) -> str | None:
+        """The device's id of a cookie value; None when we did not sign it."""
+        try:
+            return self._devices.unsign(value).decode()
         except (BadSignature, UnicodeError):
             return None
 

@@ -1,7 +1,7 @@
 """What happens because time passes: presence, expiry, changes made by other processes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from nixfleet_server import backup, logging
 from nixfleet_server.live import deadlines
@@ -32,6 +32,8 @@ class Ticker:
         self.beat = hub.monotonic()
         self.on_restore: Callable[[], None] = lambda: None
         """Called, once, when something is staged to be restored."""
+        self.savers: list[Callable[[], Awaitable[None]]] = [hub.save]
+        """What is written now and then."""
 
     async def run(self) -> None:
         """Tick for ever; a tick that fails is logged and the next one comes."""
@@ -68,7 +70,8 @@ class Ticker:
         if await hub.refresh():
             await close_strangers(hub)
         if save:
-            await hub.save()
+            for saver in self.savers:
+                await saver()
 
 
 async def close_strangers(hub: Hub) -> None:

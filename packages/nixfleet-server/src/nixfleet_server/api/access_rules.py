@@ -1,0 +1,166 @@
+"""Routes about who gets in: login, set-up, second factor, sessions, tokens, enrolment, audit."""
+
+from nixfleet_protocol import limits
+from nixfleet_protocol.messages import access as bodies
+from nixfleet_protocol.messages import api
+from nixfleet_server.api import about, access, audit, enroll, session, sessions, tokens
+from nixfleet_server.api.rules import API, Query, Rule
+
+_LOGIN = ("csrf", "too_many_logins")
+_CONFIRM = ("not_confirmed", "too_many_logins")
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "POST",
+        f"{API}/session",
+        None,
+        session.login,
+        api.SessionView,
+        api.Login,
+        "login",
+        problems=("login_failed", *_LOGIN),
+    ),
+    Rule("GET", f"{API}/session", "read", session.show, api.SessionView),
+    Rule("DELETE", f"{API}/session", "read", session.logout, action="logout", status=204),
+    Rule(
+        "POST",
+        f"{API}/setup",
+        None,
+        access.set_up,
+        api.SessionView,
+        bodies.SetUp,
+        "setup",
+        problems=("setup_refused", "already_set_up", *_LOGIN),
+    ),
+    Rule("GET", f"{API}/access", "read", access.show, bodies.AccessView),
+    Rule("GET", f"{API}/about", "read", about.show, bodies.About),
+    Rule(
+        "POST",
+        f"{API}/password",
+        "admin",
+        access.change_password,
+        body=bodies.PasswordChange,
+        action="password.change",
+        status=204,
+        problems=("set_by_environment", *_CONFIRM),
+    ),
+    # The second factor
+    Rule(
+        "POST",
+        f"{API}/totp",
+        "admin",
+        access.start_totp,
+        bodies.TotpStart,
+        action="totp.start",
+        status=201,
+        problems=("set_by_environment", "totp_on"),
+    ),
+    Rule(
+        "POST",
+        f"{API}/totp/confirm",
+        "admin",
+        access.confirm_totp,
+        bodies.RecoveryCodes,
+        bodies.TotpCode,
+        "totp.confirm",
+        problems=_CONFIRM,
+    ),
+    Rule(
+        "POST",
+        f"{API}/totp/recovery",
+        "admin",
+        access.new_recovery_codes,
+        bodies.RecoveryCodes,
+        bodies.TotpCode,
+        "totp.recovery",
+        problems=("totp_off", *_CONFIRM),
+    ),
+    Rule(
+        "DELETE",
+        f"{API}/totp",
+        "admin",
+        access.drop_totp,
+        body=bodies.TotpCode,
+        action="totp.remove",
+        status=204,
+        problems=("set_by_environment", "totp_off", *_CONFIRM),
+    ),
+    # Sessions
+    Rule("GET", f"{API}/sessions", "admin", sessions.everyone, bodies.SessionList),
+    Rule("DELETE", f"{API}/sessions", "admin", sessions.end_others, action="sessions.end", status=204),
+    Rule(
+        "DELETE",
+        f"{API}/sessions/{{id}}",
+        "admin",
+        sessions.end,
+        action="session.end",
+        status=204,
+        problems=("no_such_session",),
+    ),
+    # Tokens for scripts, and for enrolling agents
+    Rule("GET", f"{API}/tokens", "admin", tokens.everyone, bodies.TokenList),
+    Rule(
+        "POST",
+        f"{API}/tokens",
+        "admin",
+        tokens.add,
+        bodies.NewToken,
+        bodies.TokenRequest,
+        "token.add",
+        201,
+        ("token_exists", "too_many_tokens"),
+    ),
+    Rule(
+        "DELETE",
+        f"{API}/tokens/{{id}}",
+        "admin",
+        tokens.revoke,
+        action="token.revoke",
+        status=204,
+        problems=("no_such_token",),
+    ),
+    Rule("GET", f"{API}/enroll-tokens", "admin", tokens.enrolling, bodies.EnrollTokenList),
+    Rule(
+        "POST",
+        f"{API}/enroll-tokens",
+        "admin",
+        tokens.add_enrolling,
+        bodies.NewEnrollToken,
+        bodies.EnrollTokenRequest,
+        "enroll-token.add",
+        201,
+        ("too_many_tokens",),
+    ),
+    Rule(
+        "DELETE",
+        f"{API}/enroll-tokens/{{id}}",
+        "admin",
+        tokens.revoke_enrolling,
+        action="enroll-token.revoke",
+        status=204,
+        problems=("no_such_token",),
+    ),
+    Rule(
+        "POST",
+        f"{API}/enroll",
+        None,
+        enroll.use,
+        bodies.Enrolled,
+        bodies.Enroll,
+        "enroll",
+        201,
+        ("enroll_refused", "host_exists", "too_many_hosts", "too_many_attempts"),
+    ),
+    # What was done
+    Rule(
+        "GET",
+        f"{API}/audit",
+        "admin",
+        audit.show,
+        bodies.AuditPage,
+        query=(
+            Query("limit", "at most so many", 1, audit.LIMIT_MAX),
+            Query("before", "entries older than this one", 0, limits.SEQ_MAX),
+        ),
+    ),
+)
