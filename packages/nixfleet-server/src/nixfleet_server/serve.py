@@ -29,6 +29,7 @@ from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.keeper import Keeper
 from nixfleet_server.live.ticker import Ticker
+from nixfleet_server.live.webhook import Webhook
 from nixfleet_server.lock import make_data_dir, owner
 from nixfleet_server.logs.files import Files
 from nixfleet_server.settings import Settings
@@ -102,7 +103,7 @@ async def running(
     hub = Hub(settings, database, files=files)
     bulks = Bulks(hub)
     history = History(hub)
-    ticker = Ticker(hub, bulks, history, Keeper(hub, settings))
+    ticker = Ticker(hub, bulks, history, Keeper(hub, settings), Webhook(hub, settings))
     await hub.load()
     await bulks.load()
     await history.load()

@@ -19,7 +19,7 @@ from nixfleet_server.domain import timeouts
 from nixfleet_server.errors import ConfigError
 
 PREFIX = "NIXFLEET_"
-SECRETS = ("password_hash", "totp_secret", "session_secrets")
+SECRETS = ("password_hash", "totp_secret", "session_secrets", "webhook_url")
 """Settings whose values are never shown, and which have a `_FILE` variant."""
 SESSION_SECRET_MIN = 32
 """Characters of a session secret: 128 bits even when it is hexadecimal."""
@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         le=60,
         description="seconds to go on unready after SIGTERM, for a proxy that checks /readyz to send no more",
     )
+    webhook_url: SecretStr | None = Field(
+        None, description="https:// address that is told of hosts that stay away and runs that failed"
+    )
+    webhook_grace: int = Field(300, ge=0, description="seconds that a host may be away before that is told")
     web_dir: Path | None = Field(None, description="another unpacked nixfleet-web to serve")
 
     @classmethod
@@ -127,6 +131,17 @@ class Settings(BaseSettings):
     @classmethod
     def _listen(cls, value: Any) -> Any:
         return parse_address(value) if isinstance(value, str) else value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            url = urlsplit(value.get_secret_value())
+            port = url.port  # raises ValueError for one that is none
+            plain = url.scheme == "http" and Address(url.hostname or "", port or 80).loopback
+            if not url.hostname or not (url.scheme == "https" or plain) or url.username is not None:
+                raise ValueError("expected https://HOST[:PORT]/PATH (http:// only to this machine)")
+        return value
 
     @field_validator("timeouts")
     @classmethod

@@ -65,6 +65,8 @@ class Hub:
         self.when_measured: list[Callable[[LiveHost, Metrics], None]] = []
         """Told of each measurement."""
         self.counts = Counts()
+        self.tells = settings.webhook_url is not None
+        """Whether there is a webhook, to which the end of a run may be news."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loading = asyncio.Lock()  # two loads at a time could each undo what the other found
         self._version = 0

@@ -1,15 +1,16 @@
 """The life of a run at the server: admitted, begun, ended once. Every change is on the disk before it is told."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, Status
 from nixfleet_protocol.states import COMMANDS
 from nixfleet_server import logging
-from nixfleet_server.domain import checks, timeouts
+from nixfleet_server.domain import checks, events, timeouts
 from nixfleet_server.live.run import LiveRun
-from nixfleet_server.store import runs
+from nixfleet_server.store import outbox, runs
 
 if TYPE_CHECKING:
     from nixfleet_server.live.hub import Hub
@@ -114,7 +115,9 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
         await run.durable_through(run.received)
         lines, now = run.received, hub.now()
         status = _judged(run, status)
-        view = await hub.db.write(lambda session: runs.end(session, run_id, status, lines, now))
+        view = await hub.db.write(
+            partial(_end, run_id=run_id, status=status, lines=lines, now=now, tell=hub.tells)
+        )
     except BaseException:
         run.settle()
         host = hub.hosts.get(run.view.host_id)
@@ -138,6 +141,14 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
             host.connection.acknowledge(run_id, lines, ended=True)
     hub.run_changed(run)
     hub.run_ended(run)
+
+
+def _end(session: Any, run_id: str, status: Status, lines: int, now: int, *, tell: bool) -> RunView | None:
+    view = runs.end(session, run_id, status, lines, now)
+    event = events.of_run(view) if tell and view is not None else None
+    if event is not None:
+        outbox.add(session, *event, now)
+    return view
 
 
 def _judged(run: LiveRun, status: Status) -> Status:

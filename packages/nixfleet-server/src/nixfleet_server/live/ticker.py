@@ -9,6 +9,7 @@ from nixfleet_server.live.bulk import Bulks
 from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.keeper import Keeper
+from nixfleet_server.live.webhook import Webhook
 from nixfleet_server.store import access
 
 log = logging.get(__name__)
@@ -22,11 +23,12 @@ SAVE_EVERY = 5
 class Ticker:
     """Looks after the hub once a second. `beat` is when it last did, by the hub's monotonic clock."""
 
-    def __init__(self, hub: Hub, bulks: Bulks, history: History, keeper: Keeper) -> None:
+    def __init__(self, hub: Hub, bulks: Bulks, history: History, keeper: Keeper, webhook: Webhook) -> None:
         self._hub = hub
         self._bulks = bulks
         self._history = history
         self._keeper = keeper
+        self._webhook = webhook
         self.lag = 0.0
         """Seconds that the last tick came late: how long the event loop was busy with one thing."""
         self.beat = hub.monotonic()
@@ -66,6 +68,7 @@ class Ticker:
         deadlines.look(hub)
         self._bulks.look()
         self._keeper.look()
+        self._webhook.look()
         await self._history.tick()
         if await hub.refresh():
             await close_strangers(hub)
