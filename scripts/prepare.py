@@ -23,6 +23,8 @@ PROGRAMS = {
     "runc": "runc",
     "caddy": "caddy",
     "mmdebstrap": "mmdebstrap",
+    "systemd-nspawn": "systemd-container",
+    "ip": "iproute2",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "gpg": "gnupg",

@@ -7,12 +7,12 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Forwards 127.0.0.1:`port` to a target port. `freeze` holds all bytes back; `sever` resets and refuses.
+    """Forwards `host`:`port` to a target port of loopback. `freeze` holds all bytes back; `sever` resets and refuses.
 
     `hold` and `release`, `refuse` and `accept` are the same two without the waiting.
     """
 
-    def __init__(self, target: int, port: int = 0) -> None:
+    def __init__(self, target: int, port: int = 0, host: str = "127.0.0.1") -> None:
         self.said = bytearray()
         """The newest bytes that clients sent, at most 64 KiB."""
         self._target = target
@@ -21,7 +21,7 @@ class Proxy:
         self._refusing = False
         self._sockets: set[socket.socket] = set()
         self._clients: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener = socket.create_server((host, port))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

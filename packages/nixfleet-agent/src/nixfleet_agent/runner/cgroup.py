@@ -7,6 +7,7 @@ import subprocess
 import time
 
 _LINE = re.compile(r"^(?:0:|\d+:name=systemd):(/.*)$", re.MULTILINE)
+"""The unified hierarchy and, where systemd still uses the first version, its own of that."""
 _UNIT = re.compile(r"[A-Za-z0-9@_.:\\-]+\.(?:service|scope)")
 _ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 _BUS_TIMEOUT = 10.0
@@ -15,17 +16,18 @@ _BUS_TIMEOUT = 10.0
 def path_of(pid: int) -> str | None:
     """A process's cgroup below the root of systemd's hierarchy, as `/system.slice/x.service`; None without systemd."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
-        if match := _LINE.search(file.read()):
-            return match[1]
+        found: list[str] = _LINE.findall(file.read())
+        return max(found, key=lambda path: (_unit_in(path) is not None, len(path)), default=None)
     return None
 
 
 def unit_of(pid: int) -> str | None:
     """The unit that a process belongs to; None when it is in none."""
-    for part in reversed((path_of(pid) or "").split("/")):
-        if _UNIT.fullmatch(part):
-            return part
-    return None
+    return _unit_in(path_of(pid) or "")
+
+
+def _unit_in(path: str) -> str | None:
+    return next((part for part in reversed(path.split("/")) if _UNIT.fullmatch(part)), None)
 
 
 def directory_of(pid: int) -> str | None:

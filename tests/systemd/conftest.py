@@ -1,0 +1,132 @@
+"""One machine and one server for all tests here; each test installs its agent anew, as a host of its own."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nixfleet_agent.units import Installation, files
+from nixfleet_agent.units.installation import SERVICE, SOCKET, USER
+from nixfleet_protocol.client import Client
+from nixfleet_protocol.messages import RunView
+from nixfleet_protocol.record import Record
+from tests.support.lab import Lab, lab, read_log, until
+from tests.support.proxy import Proxy
+from tests.systemd.machine import PROGRAM, Machine
+
+ENVIRONMENT = "/etc/nixfleet/agent.env"
+TOKEN = "/etc/nixfleet/token"  # a path
+SOURCES = "/srv/sources"
+
+
+class Site:
+    """The machine, the server that it reaches through `gate`, and the repositories that it sees."""
+
+    def __init__(self, directory: Path, server: Lab) -> None:
+        self.lab = server
+        self._sources = directory / "sources"
+        self._sources.mkdir()
+        self.machine = Machine(directory, binds={self._sources: SOURCES})
+        self.machine.install_program()
+        self.machine.run("useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", USER)
+        self.gate = Proxy(server.server.port, host=self.machine.gateway)
+
+    @property
+    def client(self) -> Client:
+        return self.lab.client
+
+    def installed(self, scripts: dict[str, str], *, program: str = PROGRAM, **environment: str) -> "Host":
+        """A new host: a system installation with the agent up and online."""
+        host = Host(self, f"host-{uuid.uuid4().hex[:8]}", scripts)
+        host.configure(environment)
+        machine = self.machine
+        machine.run("systemctl", "stop", SERVICE, SOCKET, check=False)
+        machine.run("sh", "-c", "rm -rf /var/lib/nixfleet-agent /var/lib/nixfleet-agent-resident")
+        for path, text in files(Installation(program=program, environment_file=ENVIRONMENT)).items():
+            machine.write(path, text)
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "enable", "--now", SOCKET, SERVICE)
+        host.online()
+        return host
+
+    def close(self) -> None:
+        self.gate.close()
+        self.machine.close()
+
+
+class Host:
+    """One host of the server, on the machine."""
+
+    def __init__(self, site: Site, name: str, scripts: dict[str, str]) -> None:
+        self.site = site
+        self.name = name
+        self.machine = site.machine
+        self.place = site.lab.repository(name, scripts)
+        self.place = self.place.rename(site._sources / name)
+
+    def configure(self, extra: dict[str, str], state: str = "") -> None:
+        token = self.site.lab.server.add_host(self.name)
+        variables = {
+            "NIXFLEET_URL": f"http://{self.machine.gateway}:{self.site.gate.port}",
+            "NIXFLEET_ALLOW_PLAIN_HTTP": "1",
+            "NIXFLEET_TOKEN_FILE": TOKEN,
+            "NIXFLEET_HOSTNAME": self.name,
+            "NIXFLEET_INTERVAL": "1",
+            "NIXFLEET_PLATFORM": "script",
+            "NIXFLEET_REPO_URL": f"{SOURCES}/{self.name}",
+            **extra,
+        }
+        self.machine.write(ENVIRONMENT, "".join(f"{name}={value}\n" for name, value in variables.items()))
+        self.machine.write(TOKEN, token, 0o640)
+        self.machine.run("chgrp", USER, TOKEN)
+
+    def online(self) -> None:
+        def asked() -> bool:
+            return self.site.client.host(self.name).presence == "online"
+
+        until(asked, f"{self.name} online\n{self.journal()}")
+
+    def dispatch(self, command: str, **options: object) -> str:
+        return self.site.client.run(self.name, command, **options).id
+
+    def ended(self, run_id: str) -> RunView:
+        return self.site.lab.ended(run_id)
+
+    def log(self, run_id: str) -> list[Record]:
+        """The run's records at the server; numbered without a gap."""
+        records = read_log(self.site.lab.server_log(run_id))
+        assert [record.seq for record in records] == list(range(1, len(records) + 1))
+        return records
+
+    def text(self, run_id: str) -> bytes:
+        return b"".join(record.raw() for record in self.log(run_id))
+
+    def says(self, run_id: str, what: bytes) -> None:
+        """Wait until the server has this line of the run."""
+
+        def asked() -> bool:
+            path = self.site.lab.server.data / "logs" / f"{run_id}.log"
+            return path.exists() and what in b"".join(record.raw() for record in whole(path.read_bytes()))
+
+        until(asked, f"{what!r} in the log\n{self.journal()}")
+
+    def journal(self) -> str:
+        return self.machine.run("journalctl", "--no-pager", "-n", "60", check=False)
+
+
+def whole(data: bytes) -> list[Record]:
+    """The whole records of a log that is being written."""
+    return read_log(data[: data.rfind(b"\n") + 1])
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can boot a machine")
+    directory = tmp_path_factory.mktemp("site")
+    with lab(directory) as server:
+        made = Site(directory, server)
+        yield made
+        made.close()
