@@ -11,36 +11,20 @@ import pytest
 
 from nixfleet_agent import facts
 from nixfleet_agent.config import Config, load
-from nixfleet_agent.events import Request
-from nixfleet_agent.files import Disk
-from nixfleet_agent.journal import Journal, records
 from nixfleet_agent.runner import deploy, guard
-from nixfleet_agent.runner.commands import Result, perform
 from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runner.guard import Verdict
-from nixfleet_protocol.messages import Options, Outcome
+from tests.support import inprocess
+from tests.support.inprocess import Ran
 from tests.support.nixhost import NixHost
 
 pytestmark = pytest.mark.needs("nix", "git")
 
 
-class Ran:
-    """A run that has ended, and what it left."""
-
-    def __init__(self, result: Result, journal: Path) -> None:
-        self.result = result
-        self.status, self.message = result.status, result.message
-        self.outcome = result.outcome or Outcome()
-        self.steps = [(step.name, step.outcome) for step in self.outcome.steps]
-        self.log = [record.data.decode() for record, _ in records(str(journal))]
-
-
 class Host(NixHost):
     """Runs commands in this process, as a runner does."""
 
-    runs = 0
-
-    def variables(self, **more: str) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
         state = self.root.parent / "state"
         state.mkdir(exist_ok=True, mode=0o700)
         given = {
@@ -50,25 +34,13 @@ class Host(NixHost):
             "NIXFLEET_ROOT": str(self.root),
             "NIXFLEET_CONFIRM_TIMEOUT": "0",
         }
-        return {**self.environment, **given, **more}
+        return {**self.environment, **given}
 
     def config(self) -> Config:
         return load(self.variables(), connects=False)
 
     def run(self, command: str, more: dict[str, str] | None = None, **options: Any) -> Ran:
-        Host.runs += 1
-        run_id = f"{Host.runs:032x}"
-        config = load(self.variables(**(more or {})), connects=False)
-        directory = Path(config.state_dir) / "runs" / run_id
-        directory.mkdir(parents=True)
-        journal = Journal(str(directory), Disk())
-        context = Context(config, Request(run_id, command, Options(**options)), journal, env=self.environment)
-        try:
-            result = perform(context)
-        finally:
-            context.close()
-            journal.close()
-        return Ran(result, directory)
+        return inprocess.run({**self.variables(), **(more or {})}, command, **options)
 
 
 @pytest.fixture

@@ -42,6 +42,13 @@ def home_current(state: str) -> str:
     return f"{state}/home-manager/gcroots/current-home"
 
 
+def marks(platform: str) -> tuple[str, ...]:
+    """Links that change whenever the host's system does."""
+    if platform in ("nixos", "nix-darwin"):
+        return ("/run/current-system", "/nix/var/nix/profiles/system")
+    return ()
+
+
 def program(tree: str, hostname: str, name: str) -> str | None:
     """The repository's own program of this name: the host's, else the one for all; None when there is none."""
     places = (os.path.join(tree, "hosts", hostname, name), os.path.join(tree, name))

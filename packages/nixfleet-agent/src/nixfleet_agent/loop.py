@@ -18,6 +18,7 @@ from nixfleet_agent.config import Config, ConfigError
 from nixfleet_agent.connection import Connection, Lost
 from nixfleet_agent.core import Core
 from nixfleet_agent.files import read_json, swap_json
+from nixfleet_agent.fresh import Fresh
 from nixfleet_agent.hands import HANDS, Hands
 from nixfleet_agent.launch import Launcher
 from nixfleet_agent.log import Log
@@ -58,6 +59,7 @@ class Loop:
         self._slept = _suspended()
         self._status: dict[str, Any] = {}
         self._started = time.monotonic()
+        self._fresh = Fresh(config, self._started)
 
     def run(self) -> int:
         """Serve until told to stop."""
@@ -111,6 +113,8 @@ class Loop:
         wake_at = self._core.wake_at
         if wake_at is not None and now >= wake_at:
             self._tell(e.Tick())
+        if now >= self._fresh.due_at:
+            self._freshen(now)
         self._rewatch()
         self._write_status()
 
@@ -118,6 +122,7 @@ class Loop:
         now = time.monotonic()
         times = [
             self._core.wake_at,
+            None if self._core.running else self._fresh.due_at,
             self._connect_at if self._connection is None else self._connection.deadline,
         ]
         times.append(self._exit[1] if self._exit else None)
@@ -195,6 +200,7 @@ class Loop:
             self._drop_in == 0
         ):  # by the second heartbeat everything has been imported and run that start-up needs
             drop_clean_text()
+        self._freshen(time.monotonic())
         return e.Sampled(metrics)
 
     def _do_exit(self, action: e.Exit) -> None:
@@ -281,7 +287,12 @@ class Loop:
         self._read_facts()
         self._hands.helper("facts")
 
+    def _freshen(self, now: float) -> None:
+        if self._fresh.wanted(now, busy=self._core.running is not None):
+            self._hands.helper("facts")
+
     def _read_facts(self) -> None:
+        self._fresh.gathered()
         found = read_json(os.path.join(self._config.state_dir, "facts.json"))
         if found is not None:
             with contextlib.suppress(ValueError):

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from nixfleet_agent.address import redact
 from nixfleet_agent.config import Config
@@ -50,6 +50,13 @@ class Runs(Protocol):
     ) -> Ran: ...
 
 
+class Wanted(NamedTuple):
+    """A commit that was the newest of the branch when it was fetched, `at` ms since the epoch."""
+
+    commit: str
+    at: int
+
+
 class Repository:
     """The repository of a host. Methods that change it raise Failed with a reason for people, and Ended."""
 
@@ -72,7 +79,7 @@ class Repository:
             return
         self.prepare(context.run, context.note)
         context.note(f"pull: {ref or self._config.branch} from {redact(self._config.repo_url)}")
-        target = self._fetch(context, ref)
+        target = self._fetch(context.run, context.note, ref)
         self._must(context.run, "reset", "reset", "--hard", target, "--")
         if ref is None:
             self.want(target)
@@ -83,16 +90,13 @@ class Repository:
         """What git has to be told to work here, also when Nix calls it."""
         return self._env
 
-    def fetch(self, context: Context) -> str:
-        """Learn the newest commit of the branch, or of `options.ref`, and return it; the working tree stays."""
-        ref = context.request.options.ref
+    def fetch(self, run: Runs, note: Callable[[str], None], ref: str | None = None) -> str:
+        """Learn the newest commit of the branch, or of a ref, and return it; the working tree stays."""
         if self._config.repo_url:
-            self.prepare(context.run, context.note)
-            commit = self._fetch(context, ref)
+            self.prepare(run, note)
+            commit = self._fetch(run, note, ref)
         else:
-            self._must(
-                context.run, "fetch", "fetch", "--end-of-options", "origin", ref or self._config.branch
-            )
+            self._must(run, "fetch", "fetch", "--end-of-options", "origin", ref or self._config.branch)
             commit = self._ask("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}") or ""
             if not commit:
                 raise Failed("the fetch brought no commit")
@@ -108,12 +112,12 @@ class Repository:
                 {"commit": commit, "branch": self._config.branch, "at": time.time_ns() // 1_000_000},
             )
 
-    def wanted(self) -> tuple[str, int] | None:
-        """The newest commit of the branch and when it was fetched (ms since the epoch), None while unknown."""
+    def wanted(self) -> Wanted | None:
+        """The newest commit of the branch, None while it is unknown."""
         found = read_json(self._wanted) or {}
         commit, at = found.get("commit"), found.get("at")
         if isinstance(commit, str) and isinstance(at, int) and found.get("branch") == self._config.branch:
-            return commit, at
+            return Wanted(commit, at)
         return None
 
     def behind(self, commit: str) -> int | None:
@@ -123,7 +127,7 @@ class Repository:
 
     def dirty(self) -> bool | None:
         """Whether the working tree has changes of its own; None if git can't tell."""
-        found = self._ask("status", "--porcelain", "--untracked-files=normal")
+        found = self._ask("--no-optional-locks", "status", "--porcelain")
         return None if found is None else bool(found)
 
     @contextlib.contextmanager
@@ -228,7 +232,7 @@ class Repository:
             return "the clone is damaged (objects are missing)"
         return None
 
-    def _fetch(self, context: Context, ref: str | None) -> str:
+    def _fetch(self, run: Runs, note: Callable[[str], None], ref: str | None) -> str:
         """Fetch and name the commit to go to; once more on a new clone if it was damage that made it fail."""
         branch = ref or self._config.branch
         for attempt in (1, 2):
@@ -237,20 +241,20 @@ class Repository:
             local = f"refs/remotes/origin/{branch}" if kind == "heads" else "refs/nixfleet/ref"
             spec = f"+{name}:{local if kind else 'refs/remotes/origin/*'}"
             argv = ["git", "fetch", "--no-tags", "--end-of-options", "origin", spec]
-            ran = context.run(argv, self.path, env=self._env, timeout=NETWORK_TIMEOUT)
+            ran = run(argv, self.path, env=self._env, timeout=NETWORK_TIMEOUT)
             if ran.exit_code == 0:
                 target = self._ask(
                     "rev-parse", "--verify", "--quiet", f"{local if kind else branch}^{{commit}}"
                 )
                 if target:
-                    self.check(target, context.note)
+                    self.check(target, note)
                     return target
                 raise Failed(f"there is no branch, tag or commit {branch} in the repository")
             sound = self._ask("fsck", "--connectivity-only", "--no-dangling", "--no-progress") is not None
             if sound or attempt == 2:
                 raise Failed(_why("fetch", ran), ran.exit_code)
-            context.note("clone: its history is damaged, so it is made anew")
-            self._clone(context.run, context.note)
+            note("clone: its history is damaged, so it is made anew")
+            self._clone(run, note)
         raise AssertionError("the second attempt returns or raises")
 
     def _kind(self, ref: str) -> str | None:

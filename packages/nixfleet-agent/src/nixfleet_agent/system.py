@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from nixfleet_agent.nix.root import Root
+from nixfleet_protocol import limits
 
 
 def operating_system() -> tuple[str | None, str | None]:
@@ -33,6 +34,32 @@ def boot_id(root: Root = _HERE) -> str | None:
         with contextlib.suppress(OSError):
             return os.popen("/usr/sbin/sysctl -n kern.bootsessionuuid").read(64).strip() or None  # noqa: S605
     return None
+
+
+def failed_units(root: Root = _HERE) -> tuple[str, ...]:
+    """Names of systemd's units in failed state; none where there is no systemd."""
+    import subprocess  # only short-lived processes come here
+
+    places = ("/run/current-system/sw/bin/systemctl", "/usr/bin/systemctl", "/bin/systemctl")
+    program = next((place for place in map(root.resolve, places) if place), None)
+    if program is None or root.resolve("/run/systemd/system") is None:
+        return ()
+    argv = [
+        root.real(program),
+        "list-units",
+        "--state=failed",
+        "--plain",
+        "--no-legend",
+        "--no-pager",
+        "--full",
+    ]
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    lines = done.stdout.decode(errors="replace").splitlines()
+    names = [line.split()[0][:256] for line in lines if line.split()]
+    return tuple(names[: limits.FAILURES_MAX])
 
 
 def own_name(system: str, network_name: str, ask: Callable[..., str]) -> str:

@@ -49,7 +49,7 @@ def _rollback(context: Context, repository: Repository) -> Done:
 def _fetch(context: Context, repository: Repository) -> Done:
     context.plan(1)
     with context.step("fetch") as step:
-        commit = repository.fetch(context)
+        commit = repository.fetch(context.run, context.note, context.request.options.ref)
         behind = repository.behind(commit)
         head = (repository.head() or "no commit")[:12]
         step.message = f"{commit[:12]} is the newest; " + (
@@ -63,9 +63,10 @@ def _fetch(context: Context, repository: Repository) -> Done:
 def _check(context: Context, repository: Repository) -> Done:
     repository.ensure(context)
     platform = platforms.of(context.config)
-    if context.request.options.ref is None:
+    ref = context.request.options.ref
+    if ref is None:
         return platform.check(context, repository, repository.path)
-    with repository.worktree(context, repository.fetch(context)) as tree:
+    with repository.worktree(context, repository.fetch(context.run, context.note, ref)) as tree:
         return platform.check(context, repository, tree)
 
 
