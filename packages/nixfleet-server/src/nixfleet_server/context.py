@@ -18,6 +18,7 @@ from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.ticker import Ticker
 from nixfleet_server.settings import Settings
 from nixfleet_server.store import access
+from nixfleet_server.turns import Turns
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Context:
     started_at: int = field(default_factory=wall_clock)
     started: float = field(default_factory=time.monotonic)
     """When the server started, by both clocks."""
-    idempotent: dict[str, asyncio.Lock] = field(default_factory=dict)
+    idempotent: Turns = field(default_factory=Turns)
     """Dispatches with an Idempotency-Key that are under way."""
     hasher: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="hasher")

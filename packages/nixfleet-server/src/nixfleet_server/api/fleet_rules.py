@@ -2,7 +2,7 @@
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, fleet
-from nixfleet_server.api import backup, metrics, runs, search
+from nixfleet_server.api import backup, idempotent, metrics, runs, search
 from nixfleet_server.api.rules import API, Query, Rule
 
 DISPATCH = (
@@ -40,7 +40,8 @@ RULES: tuple[Rule, ...] = (
         fleet.BulkRequest,
         "run.bulk",
         201,
-        ("unknown_command", "shutting_down", "queue_full"),
+        ("unknown_command", "shutting_down", "queue_full", "no_such_bulk", *idempotent.PROBLEMS),
+        headers=(idempotent.HEADER,),
     ),
     Rule(
         "GET", f"{API}/bulk/{{bulk_id}}", "read", runs.show_bulk, fleet.BulkView, problems=("no_such_bulk",)

@@ -3,9 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.api import HostList, RunRequest
 from nixfleet_protocol.messages.fleet import HostChange, HostRequest, HostToken, TokenRotation
 from nixfleet_server.api.body import answer, nothing, read_body
+from nixfleet_server.api.idempotent import Also, once
+from nixfleet_server.api.runs import find
 from nixfleet_server.audit import note
 from nixfleet_server.auth.guard import Principal
 from nixfleet_server.context import context
@@ -88,6 +91,15 @@ async def start(request: Request, principal: Principal) -> Response:
     hub = context(request).hub
     body = await read_body(request, RunRequest)
     await hub.refresh()
-    run = await dispatch(hub, request.path_params["host_id"], body.command, body.options, principal.name)
-    note(request, detail=body.command, run_id=run.run_id)
+    name = request.path_params["host_id"]
+
+    async def begin(also: Also | None) -> RunView:
+        return await dispatch(hub, name, body.command, body.options, principal.name, also=also)
+
+    async def again(run_id: str) -> RunView:
+        return (await find(hub, run_id)).snapshot()
+
+    note(request, detail=body.command)
+    run = await once(request, principal, body, begin, again)
+    note(request, run_id=run.run_id)
     return answer(run, 201)

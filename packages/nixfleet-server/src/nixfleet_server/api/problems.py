@@ -46,6 +46,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "log_removed": (410, "The log was removed"),
     "too_large": (413, "The body is too large"),
     "invalid": (422, "Invalid request"),
+    "key_reused": (422, "The key was used for another request"),
     "unknown_command": (422, "Unknown command"),
     "too_many_searches": (429, "Too many searches"),
     "too_many_logins": (429, "Too many login attempts"),

@@ -5,7 +5,7 @@ from starlette.routing import Route
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, api, fleet
 from nixfleet_protocol.messages.browser import HostView
-from nixfleet_server.api import access_rules, fleet_rules, health, hosts, log, openapi, runs
+from nixfleet_server.api import access_rules, fleet_rules, health, hosts, idempotent, log, openapi, runs
 from nixfleet_server.api.fleet_rules import DISPATCH
 from nixfleet_server.api.guarded import guarded
 from nixfleet_server.api.rules import API, Query, Rule
@@ -79,7 +79,8 @@ RULES: tuple[Rule, ...] = (
         api.RunRequest,
         "run.start",
         201,
-        DISPATCH,
+        ("no_such_run", *DISPATCH, *idempotent.PROBLEMS),
+        headers=(idempotent.HEADER,),
     ),
     # Runs
     Rule(

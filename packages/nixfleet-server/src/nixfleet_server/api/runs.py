@@ -7,6 +7,7 @@ from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.messages.api import RunList
 from nixfleet_protocol.messages.fleet import BulkRequest, TimeoutChoice
 from nixfleet_server.api.body import answer, read_body, whole
+from nixfleet_server.api.idempotent import once
 from nixfleet_server.audit import note
 from nixfleet_server.auth.guard import Principal
 from nixfleet_server.context import context
@@ -62,8 +63,15 @@ async def begin(request: Request, principal: Principal) -> Response:
     shared = context(request)
     body = await read_body(request, BulkRequest)
     await shared.hub.refresh()
-    bulk = await shared.bulks.begin(body, principal.name)
-    note(request, subject=bulk.bulk_id, detail=f"{body.command} on {len(body.hosts)} hosts")
+    note(request, detail=f"{body.command} on {len(body.hosts)} hosts")
+    bulk = await once(
+        request,
+        principal,
+        body,
+        lambda also: shared.bulks.begin(body, principal.name, also),
+        shared.bulks.show,
+    )
+    note(request, subject=bulk.bulk_id)
     return answer(bulk, 201)
 
 

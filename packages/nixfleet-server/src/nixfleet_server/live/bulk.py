@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -49,8 +50,10 @@ class Bulks:
                 self._results[view.run_id] = view.result
             self._add(record)
 
-    async def begin(self, request: BulkRequest, started_by: str) -> BulkView:
-        """Start one. Raises Declined when it can't be right for any host."""
+    async def begin(
+        self, request: BulkRequest, started_by: str, also: Callable[[Any, str], None] | None = None
+    ) -> BulkView:
+        """Start one; `also(session, bulk_id)` writes in its transaction. Raises Declined when it can't be right for any host."""
         if request.command not in COMMANDS:
             raise Declined("unknown_command", f"command: expected one of {', '.join(sorted(COMMANDS))}")
         problem = option_problem(request.command, request.options)
@@ -74,7 +77,13 @@ class Bulks:
             created_at=self._hub.now(),
             items=[bulks.ItemRecord(host) for host in request.hosts],
         )
-        await self._hub.db.write(lambda session: bulks.add(session, record))
+
+        def write(session: Any) -> None:
+            bulks.add(session, record)
+            if also is not None:
+                also(session, record.bulk_id)
+
+        await self._hub.db.write(write)
         log.info("bulk started", bulk=record.bulk_id, command=record.command, hosts=len(record.items))
         self._add(record)
         await self._advance(record)
