@@ -1,11 +1,13 @@
 """A server for each test, with one host and one API token."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from nixfleet_server.cli import main
 from tests.server.support import FakeAgent, ServerThread, serving
 
 
@@ -33,6 +35,26 @@ def boss(server: ServerThread) -> Iterator[httpx.Client]:
     """A client with scope admin."""
     with server.client(server.token("boss", "admin")) as client:
         yield client
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the program in a data directory of its own; gives exit code, stdout and stderr."""
+    monkeypatch.setenv("NIXFLEET_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("nixfleet_server.logging.configure", lambda *_: None)  # it is for the whole process
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        code = main(list(argv))
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        logged = re.compile(
+            r"^\d{4}-\d\d-\d\d .*\n", re.MULTILINE
+        )  # a server in this process prints its log too
+        return code, logged.sub("", captured.out), captured.err
+
+    return run
 
 
 @pytest.fixture

@@ -8,26 +8,10 @@ from pathlib import Path
 import pytest
 
 from nixfleet_server.auth.passwords import verify
-from nixfleet_server.cli import main
 from nixfleet_server.lock import owner
 from tests.server.support import HASH, FakeAgent, ServerThread
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the program in a data directory of its own; gives exit code, stdout and stderr."""
-    monkeypatch.setenv("NIXFLEET_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr("nixfleet_server.logging.configure", lambda *_: None)  # it is for the whole process
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = main(list(argv))
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_hosts_are_added_listed_rotated_and_removed(run: Run) -> None:

@@ -16,6 +16,13 @@ COMMANDS = {
         "password",
         "Hash a password for NIXFLEET_PASSWORD_HASH; asks for it, or reads one line from standard input.",
     ),
+    "totp": ("totp", "Turn the second factor on or off, or make new recovery codes."),
+    "reset-login": (
+        "reset_login",
+        "Forget the login's password and second factor, end all sessions, and print a set-up link.",
+    ),
+    "enroll-token": ("enroll_token", "Make a one-time token that lets one agent in and adds its host."),
+    "doctor": ("doctor", "Check configuration, data directory, database and the server that runs."),
     "migrate": ("migrate", "Bring the database to this version's schema; serve does so by itself."),
     "backup": (
         "backup",

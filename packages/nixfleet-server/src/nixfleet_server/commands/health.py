@@ -26,11 +26,10 @@ def run(args: argparse.Namespace) -> int:
     listen = settings_of(args).listen
     if listen.port == 0:
         raise ConfigError("NIXFLEET_LISTEN: port 0 is a free one that only the server knows: give the port")
-    where = Address(_ANY.get(listen.host, listen.host), listen.port)
     try:
-        status, body = _ask(where)
+        status, body = ask(listen)
     except (OSError, http.client.HTTPException) as error:
-        print(f"nixfleet-server: nothing answers at {where}: {error}", file=sys.stderr)
+        print(f"nixfleet-server: nothing answers at {listen}: {error}", file=sys.stderr)
         return NO_CONNECTION
     if status == 200:
         print("ready")
@@ -39,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     return 1
 
 
-def _ask(where: Address) -> tuple[int, bytes]:
+def ask(listen: Address) -> tuple[int, bytes]:
+    """Status and body of `/readyz` of the server that listens there. Raises OSError or HTTPException."""
+    where = Address(_ANY.get(listen.host, listen.host), listen.port)
     connection = http.client.HTTPConnection(where.host, where.port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/readyz")

@@ -3,6 +3,7 @@
 import argparse
 
 from nixfleet_server.clock import wall_clock
+from nixfleet_server.commands.change import change, duration
 from nixfleet_server.commands.common import action, moment, open_store, show_json, table
 from nixfleet_server.domain.fleet import CRITICALITY
 from nixfleet_server.store import hosts
@@ -19,10 +20,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--criticality", choices=list(CRITICALITY), default="medium", help="decides the order (medium)"
     )
     action(actions, "list", run_list, "List the hosts.", json_output=True)
-    parser = action(
-        actions, "rotate", run_rotate, "Give a host a new token; the old one stops working.", json_output=True
-    )
+    parser = action(actions, "rotate", run_rotate, "Give a host a new token.", json_output=True)
     parser.add_argument("name", metavar="NAME")
+    parser.add_argument(
+        "--overlap",
+        metavar="TIME",
+        type=duration(0, 30 * 86_400),
+        default=0,
+        help="how long the old token works too, as 15m, 2h or 1d (0: not any more, its connection ends)",
+    )
     parser = action(actions, "remove", run_remove, "Remove a host; the history of its runs stays.")
     parser.add_argument("name", metavar="NAME")
 
@@ -30,8 +36,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run_add(args: argparse.Namespace) -> int:
     """Add a host."""
     hosts.check_name(args.name)  # before a database is made for nothing
-    token = open_store(args, may_make=True).write_now(
-        lambda session: hosts.add(session, args.name, args.criticality, wall_clock())
+    token = change(
+        args,
+        "host.add",
+        lambda session: hosts.add(session, args.name, args.criticality, wall_clock()),
+        subject=args.name,
+        detail=args.criticality,
+        may_make=True,
     )
     _show_token(args, token, "The agent's token")
     return 0
@@ -39,14 +50,21 @@ def run_add(args: argparse.Namespace) -> int:
 
 def run_rotate(args: argparse.Namespace) -> int:
     """Give a host a new token."""
-    token = open_store(args).write_now(lambda session: hosts.rotate(session, args.name))
+    until = wall_clock() + args.overlap * 1000 if args.overlap else None
+    token = change(
+        args,
+        "host.rotate",
+        lambda session: hosts.rotate(session, args.name, until),
+        subject=args.name,
+        detail=f"the old token works for {args.overlap} s more",
+    )
     _show_token(args, token, "The agent's new token")
     return 0
 
 
 def run_remove(args: argparse.Namespace) -> int:
     """Remove a host."""
-    open_store(args).write_now(lambda session: hosts.remove(session, args.name))
+    change(args, "host.remove", lambda session: hosts.remove(session, args.name), subject=args.name)
     print(f"removed {args.name}")
     return 0
 
