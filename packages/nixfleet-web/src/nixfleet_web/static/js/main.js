@@ -20,6 +20,7 @@ import { Finder } from "./ui/finder.js";
 import { fresh } from "./ui/fresh.js";
 import { help } from "./ui/help.js";
 import { hostPage } from "./ui/host-page.js";
+import { hostSettings } from "./ui/host-settings.js";
 import { Pages } from "./ui/pages.js";
 import { byId } from "./view/dom.js";
 import { Formation } from "./view/formation.js";
@@ -40,13 +41,12 @@ const frame = byId("frame", HTMLDivElement);
 const outcome = byId("outcome", HTMLParagraphElement);
 const selection = new Selection();
 const bulk = new Bulk();
-const hosts = new HostList(
-  {
-    act: (host, action, button) => void app.act(host, action, button),
-    select: (hostId, range) => selection.toggle(hostId, range, hosts.order),
-  },
-  selection,
-);
+/** @type {import("./view/host-buttons.js").Hands} */
+const hands = {
+  act: (host, action, button) => void app.act(host, action, button),
+  select: (hostId, range) => selection.toggle(hostId, range, hosts.order),
+};
+const hosts = new HostList(hands, selection);
 const formation = new Formation((hostId) => router.go(hostPath(hostId)));
 const problems = new ProblemCards({
   act: (host, command, button) => void app.act(host, actionOf(command), button),
@@ -156,7 +156,8 @@ Alpine.data("bulk", bulkDialog(app, bulk, () => selection.set([])));
 Alpine.data("toasts", toasts(app));
 Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
 Alpine.data("help", help(keys, byId("help", HTMLDialogElement)));
-Alpine.data("hostPage", hostPage(app, pages));
+Alpine.data("hostPage", hostPage(app, pages, everySecond, hands));
+Alpine.data("hostSettings", hostSettings(app));
 Alpine.data("addHost", addHost(app, byId("add", HTMLDialogElement)));
 Alpine.data("dock", dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))));
 
