@@ -15,7 +15,7 @@ from nixfleet_agent.config import Config, load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
 from nixfleet_agent.journal import Journal, claim
-from nixfleet_agent.runner import expired, pending, probes, resident, settle
+from nixfleet_agent.runner import expired, history, pending, probes, resident, settle
 from nixfleet_agent.runner.context import Context, Ended, Failed
 from nixfleet_agent.runner.guard import NoGuard, guard_of
 from nixfleet_agent.runner.keeper import Keeper
@@ -315,7 +315,7 @@ def test_a_reboot_into_the_new_system_is_told_as_an_interruption(
 @pytest.mark.parametrize(
     ("why", "status", "said"),
     [
-        ("", "rolled_back", "the runner having died"),
+        ("", "rolled_back", "rolled back: the runner died; "),
         ("no space", "failed", "the rollback failed too: no space"),
     ],
 )
@@ -332,6 +332,18 @@ def test_a_dead_runner_s_switch_is_rolled_back_by_the_timer_and_a_failure_said(
     assert result(dead)["status"] == status
     assert said in str(result(dead)["message"])
     assert pending.load(dead) is None
+
+
+def test_half_an_activation_is_taken_back_at_once(dead: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    returned: list[str] = []
+    left(dead, activated=None, deadline=time.monotonic() + 1e6)
+    monkeypatch.setattr(expired, "roll_back", lambda config, system: returned.append(system) or "")
+
+    assert settle.main(dead, RUN, 0) == 0
+
+    assert returned == ["/nix/store/old"]
+    assert result(dead)["status"] == "rolled_back"
+    assert history.refused(dead, "/nix/store/new") == "the runner died during the activation"
 
 
 def test_a_dead_runner_s_first_generation_stays(dead: Config) -> None:

@@ -189,4 +189,4 @@ class Dispatch:
             run = self._delivery.runs.get(target)
             if run and run.pid and run.busy and not run.whole and self._out.now >= kill_at:
                 self._out.say("error", "a runner does not end and is killed", run=target)
-                self._out.do(e.Signal(run.run_id, run.pid, True))
+                self._out.do(e.Signal(run.run_id, run.pid, True, late=True))

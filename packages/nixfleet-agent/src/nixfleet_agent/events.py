@@ -195,11 +195,15 @@ class Settle(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """Signal a runner. `force`: end it and all that it started, whatever it does about that."""
+    """Signal a runner. `force`: end it and all that it started, whatever it does about that.
+
+    `late`: by force because it takes so long; not while it does what must not be ended half-way.
+    """
 
     run_id: str
     pid: int
     force: bool
+    late: bool = False
 
 
 class Delivered(NamedTuple):

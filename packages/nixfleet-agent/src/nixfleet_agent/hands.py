@@ -133,6 +133,8 @@ class Hands:
         self.helper("settle", action.run_id, str(action.have))
 
     def signal(self, action: e.Signal) -> None:
+        if action.late and self._runs.shielded(action.run_id):
+            return  # a later look asks again
         self._launcher.signal(action.run_id, action.pid, action.force)
 
     def delivered(self, action: e.Delivered) -> None:

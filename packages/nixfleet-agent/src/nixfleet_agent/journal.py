@@ -6,6 +6,7 @@
     raw.o, raw.e   what the programs write, as they write it; consumed into `output`
     output         the log, in records (nixfleet_protocol.record); append-only
     reserve        64 KiB kept free, so that a full disk has room for the result
+    shield         there while the runner does what only a stop by force may end
     progress.json  how far it is; may be lost
     result.json    the final `status`; written last and atomically
 
@@ -29,6 +30,7 @@ from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.messages import Options, Status
 from nixfleet_protocol.record import Record, parse
 
+SHIELD = "shield"
 RESERVE = 64 * limits.KIB
 SYNC_EVERY = 1.0
 """Seconds between two fdatasync calls while output comes."""

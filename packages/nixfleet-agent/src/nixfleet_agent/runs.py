@@ -6,7 +6,7 @@ import time
 
 from nixfleet_agent.events import Known, Seen
 from nixfleet_agent.files import SHARED, read_json
-from nixfleet_agent.journal import Tail, last_seq, load_request, load_result, runs_dir
+from nixfleet_agent.journal import SHIELD, Tail, last_seq, load_request, load_result, runs_dir
 from nixfleet_agent.lock import is_held
 from nixfleet_protocol.decode import read
 from nixfleet_protocol.messages import ProgressState
@@ -77,6 +77,10 @@ class Runs:
         alive = self.alive(run_id)
         result = None if alive else load_result(path)
         return Known(load_request(path), last_seq(path), self.pid(run_id), alive, result)
+
+    def shielded(self, run_id: str) -> bool:
+        """Whether its runner is at what must not be ended half-way, as an activation."""
+        return os.path.exists(os.path.join(self.path(run_id), SHIELD))
 
     def pid(self, run_id: str) -> int | None:
         """Process id of the run's runner, alive or not."""

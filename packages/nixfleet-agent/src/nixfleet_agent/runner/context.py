@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import Doorbell
 from nixfleet_agent.events import Request
-from nixfleet_agent.files import swap_json
-from nixfleet_agent.journal import Journal
+from nixfleet_agent.files import SHARED, swap_json
+from nixfleet_agent.journal import SHIELD, Journal
 from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.runner import children
 from nixfleet_agent.runner.capture import TAIL_BYTES, Capture
@@ -147,11 +147,17 @@ class Context:
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:
         """What runs inside is not ended half-way: a stop waits for its end."""
+        mark = os.path.join(self.journal.path, SHIELD)
+        with contextlib.suppress(OSError):
+            os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, SHARED))
         self._shields += 1
         try:
             yield
         finally:
             self._shields -= 1
+            if not self._shields:
+                with contextlib.suppress(OSError):
+                    os.unlink(mark)
 
     def check(self) -> None:
         """Between two steps: raises Ended when the run is to end."""

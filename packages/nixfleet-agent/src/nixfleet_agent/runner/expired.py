@@ -14,7 +14,7 @@ from nixfleet_agent import platforms
 from nixfleet_agent.config import Config
 from nixfleet_agent.files import Disk
 from nixfleet_agent.lock import Held
-from nixfleet_agent.runner import pending, settle, timer
+from nixfleet_agent.runner import history, pending, settle, timer
 from nixfleet_agent.runner.decision import decide
 from nixfleet_agent.runner.keeper import MARGIN, situation
 from nixfleet_agent.runner.pending import Pending
@@ -54,9 +54,12 @@ def outcome(config: Config, run_id: str) -> Outcome | None:
     except (Held, OSError):
         return WAIT
     try:
-        here = boot_id()
+        here = boot_id(config.files)
         if made.boot_id != here:
             found = _after_a_boot(config, made)
+        elif made.activated is None:  # half an activation leaves services stopped: nothing to wait for
+            settle.end_leftovers(run_id)
+            found = _go_back(config, made, "the runner died during the activation")
         elif time.monotonic() < made.deadline:
             return WAIT
         else:
@@ -86,10 +89,17 @@ def _decide(config: Config, made: Pending) -> Outcome:
             "interrupted",
             f"the runner died; the new system stays, but is not the default: {verdict.reason}",
         )
+    return _go_back(config, made, f"the runner died; {verdict.reason}")
+
+
+def _go_back(config: Config, made: Pending, reason: str) -> Outcome:
+    if not made.old:
+        return "interrupted", f"{reason}; there is no earlier system to return to"
     why = roll_back(config, made.old)
+    history.refuse(config, made.new, reason)
     if why:
-        return "failed", f"the runner died; {verdict.reason}; the rollback failed too: {why}"
-    return "rolled_back", f"rolled back, the runner having died: {verdict.reason}"
+        return "failed", f"{reason}; the rollback failed too: {why}"
+    return "rolled_back", f"rolled back: {reason}"
 
 
 def roll_back(config: Config, system: str) -> str:

@@ -46,7 +46,13 @@ class Keeper:
         seen = resident.look(self._config)
         armed = seen.opened is not None or (seen.lost is not None and now - seen.lost < RECENT)
         made = Pending(
-            run_id, old, new, boot_id(), armed, now + ACTIVATION_LIMIT, healthy=probes.healthy(self._config)
+            run_id,
+            old,
+            new,
+            boot_id(self._config.files),
+            armed,
+            now + ACTIVATION_LIMIT,
+            healthy=probes.healthy(self._config),
         )
         try:
             self._lock = pending.lock(self._config)

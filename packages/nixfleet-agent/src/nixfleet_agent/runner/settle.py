@@ -18,7 +18,7 @@ from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk, read_json
 from nixfleet_agent.journal import Journal, directory, load_request, load_result, records, runs_dir
 from nixfleet_agent.lock import Held, Lock
-from nixfleet_agent.runner import cgroup, expired, nixlog, reboot
+from nixfleet_agent.runner import cgroup, expired, nixlog, pending, reboot, timer
 from nixfleet_agent.runner.capture import Capture
 from nixfleet_agent.runner.main import store
 from nixfleet_agent.system import boot_id
@@ -49,7 +49,7 @@ def main(
             ended = ended or expired.outcome(config, run_id)
         if ended is None:  # its switch is yet to be confirmed, or the host is going down
             return 1
-        _end_leftovers(run_id)
+        end_leftovers(run_id)
         journal, whole = reopen(path, have, disk, config.log_max)
         if whole:
             _import_raw(journal, path)
@@ -80,8 +80,12 @@ def dead(config: Config) -> int:
         if os.path.exists(os.path.join(path, "result.json")):
             continue
         runner = read_json(os.path.join(path, "runner.json")) or {}
-        if unit and runner.get("unit") == unit and runner.get("boot_id") == boot_id():
-            main(config, run_id, 0)
+        if not unit or runner.get("unit") != unit or runner.get("boot_id") != boot_id(config.files):
+            continue
+        waiting = pending.load(config)
+        if waiting and waiting.run_id == run_id and timer.arm(run_id, 1) is None:
+            continue  # going back may take longer than systemd waits for us
+        main(config, run_id, 0)
     return 0
 
 
@@ -124,7 +128,7 @@ def _reason(config: Config, path: str) -> str:
     return "interrupted: the process that ran it was killed"
 
 
-def _end_leftovers(run_id: str) -> None:
+def end_leftovers(run_id: str) -> None:
     """End every process of the run, found by the run id in its environment."""
     for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
         living = list(_processes(run_id))

@@ -29,7 +29,7 @@ def main(config: Config, run_id: str, *, force: bool) -> dict[str, Any]:
     if (
         not is_held(os.path.join(path, "lock"))
         or not isinstance(pid, int)
-        or runner.get("boot_id") != boot_id()
+        or runner.get("boot_id") != boot_id(config.files)
     ):
         return {"refused": "gone", "message": f"run {run_id} has no runner"}
     if not force:
