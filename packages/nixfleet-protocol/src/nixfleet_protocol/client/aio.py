@@ -11,10 +11,11 @@ import httpx
 from websockets.asyncio.client import connect
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.client import calls
+from nixfleet_protocol.client import calls, more_calls
 from nixfleet_protocol.client.calls import Call, Plan
 from nixfleet_protocol.client.faults import BROKEN, broken, unreachable
 from nixfleet_protocol.client.follow import END, Follow, Patience
+from nixfleet_protocol.client.manage_aio import AsyncManage
 from nixfleet_protocol.client.settings import Settings
 from nixfleet_protocol.errors import NixFleetError
 from nixfleet_protocol.messages.api import LogRecord
@@ -71,7 +72,7 @@ class AsyncRun:
         return AsyncRun(self._client, await self._client.call(calls.stop(self.id)))
 
 
-class AsyncClient:
+class AsyncClient(AsyncManage):
     """A connection to a NixFleet server, for `async with`. Arguments and errors are those of `Client`."""
 
     def __init__(
@@ -117,17 +118,17 @@ class AsyncClient:
         """One host. Raises Refused (`no_such_host`)."""
         return await self.call(calls.host(host_id))
 
-    async def run(self, host: str, command: str, **options: Any) -> AsyncRun:
+    async def run(self, host: str, command: str, *, key: str | None = None, **options: Any) -> AsyncRun:
         """Start a command on a host; see `Client.run`."""
-        return AsyncRun(self, await self.call(calls.start(host, command, Options(**options))))
+        return AsyncRun(self, await self.call(calls.start(host, command, Options(**options), key)))
 
     async def runs(self, host: str | None = None, limit: int = 50) -> list[RunView]:
         """The newest runs first; `get_run` makes one that can be followed."""
-        return await self._carry_out(calls.runs(host, limit))
+        return await self.carry_out(calls.runs(host, limit))
 
     async def get_run(self, run_id: str) -> AsyncRun:
         """The run whose id is, or alone begins with, `run_id`. Raises Refused: `no_such_run`, `ambiguous_run`."""
-        return AsyncRun(self, await self._carry_out(calls.find_run(run_id)))
+        return AsyncRun(self, await self.carry_out(calls.find_run(run_id)))
 
     async def log(self, run_id: str, from_seq: int = 1) -> AsyncIterator[LogRecord]:
         """The records the server has now, from one on."""
@@ -139,7 +140,15 @@ class AsyncClient:
 
     async def raw_log(self, run_id: str) -> AsyncIterator[bytes]:
         """Exactly the bytes the program wrote, in pieces."""
-        call = calls.raw_log(run_id)
+        async for piece in self._pieces(calls.raw_log(run_id)):
+            yield piece
+
+    async def backup(self) -> AsyncIterator[bytes]:
+        """A backup of the server, in pieces; it holds secrets. Needs scope `admin`."""
+        async for piece in self._pieces(more_calls.backup()):
+            yield piece
+
+    async def _pieces(self, call: Call[bytes]) -> AsyncIterator[bytes]:
         try:
             async with self._http.stream(call.method, call.path, params=call.params) as answer:
                 if not answer.is_success:
@@ -157,7 +166,7 @@ class AsyncClient:
                 call.path,
                 params=call.params,
                 content=call.body,
-                headers={"Content-Type": "application/json"} if call.body else None,
+                headers=call.headers,
             )
         except httpx.TransportError as error:
             raise unreachable(self.settings.url, error) from error
@@ -197,7 +206,8 @@ class AsyncClient:
                 self._on_trouble(trouble)
                 await asyncio.sleep(delay if left is None else min(delay, left))
 
-    async def _carry_out(self, plan: Plan[T]) -> T:
+    async def carry_out(self, plan: Plan[T]) -> T:
+        """Send the requests of a plan, one after the other."""
         answer: Any = None
         while True:
             try:

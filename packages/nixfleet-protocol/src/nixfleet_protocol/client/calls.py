@@ -8,7 +8,7 @@ import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from json import dumps
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.errors import ClientError, NotAllowed, NotConnected, Refused, RemoteProtocolError
@@ -30,13 +30,20 @@ PREFIX_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One request under /api/v1; `reads` is the class of its answer."""
+    """One request under /api/v1; `reads` is the class of its answer, `key` its Idempotency-Key."""
 
     method: str
     path: str
     reads: type[T]
     params: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    key: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that are its own."""
+        found = {"Content-Type": "application/json"} if self.body else {}
+        return found | ({"Idempotency-Key": self.key} if self.key else {})
 
 
 def hosts() -> Call[HostList]:
@@ -44,29 +51,29 @@ def hosts() -> Call[HostList]:
 
 
 def host(host_id: str) -> Call[HostView]:
-    return Call("GET", f"/hosts/{_part(host_id, 'host')}", HostView)
+    return Call("GET", f"/hosts/{part(host_id, 'host')}", HostView)
 
 
-def start(host_id: str, command: str, options: Options) -> Call[RunView]:
+def start(host_id: str, command: str, options: Options, key: str | None = None) -> Call[RunView]:
     body = dumps(to_dict(RunRequest(command=command, options=options))).encode()
-    return Call("POST", f"/hosts/{_part(host_id, 'host')}/runs", RunView, body=body)
+    return Call("POST", f"/hosts/{part(host_id, 'host')}/runs", RunView, body=body, key=key)
 
 
 def run(run_id: str) -> Call[RunView]:
-    return Call("GET", f"/runs/{_part(run_id, 'run')}", RunView)
+    return Call("GET", f"/runs/{part(run_id, 'run')}", RunView)
 
 
 def stop(run_id: str) -> Call[RunView]:
-    return Call("POST", f"/runs/{_part(run_id, 'run')}/stop", RunView)
+    return Call("POST", f"/runs/{part(run_id, 'run')}/stop", RunView)
 
 
 def log_page(run_id: str, from_seq: int) -> Call[LogPage]:
     params = {"from": str(from_seq), "limit": str(PAGE)}
-    return Call("GET", f"/runs/{_part(run_id, 'run')}/log", LogPage, params)
+    return Call("GET", f"/runs/{part(run_id, 'run')}/log", LogPage, params)
 
 
 def raw_log(run_id: str) -> Call[bytes]:
-    return Call("GET", f"/runs/{_part(run_id, 'run')}/log", bytes, {"format": "raw"})
+    return Call("GET", f"/runs/{part(run_id, 'run')}/log", bytes, {"format": "raw"})
 
 
 def runs(host_id: str | None, limit: int) -> Plan[list[RunView]]:
@@ -118,6 +125,8 @@ def records_of(page: LogPage, asked: int) -> tuple[tuple[LogRecord, ...], int | 
 def read_answer(call: Call[T], status: int, body: bytes) -> T:
     """The answer, or the error it stands for: NotAllowed, Refused, or NotConnected when it isn't NixFleet's."""
     if 200 <= status < 300:
+        if call.reads is type(None) or call.reads is bytes:
+            return cast("T", None if call.reads is type(None) else body)
         try:
             return read_json(call.reads, body)
         except RemoteProtocolError as error:
@@ -150,7 +159,7 @@ def _runs_page(host_id: str | None, limit: int, before: str | None) -> Call[RunL
     return Call("GET", "/runs", RunList, {key: value for key, value in params.items() if value})
 
 
-def _part(text: str, what: str) -> str:
+def part(text: str, what: str) -> str:
     """One part of a path. What no name and no id looks like is refused here, before it can become another path."""
     if not _NAME.fullmatch(text):
         raise Refused(

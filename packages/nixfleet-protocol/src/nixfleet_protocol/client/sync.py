@@ -10,10 +10,11 @@ import httpx
 from websockets.sync.client import connect
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.client import calls
+from nixfleet_protocol.client import calls, more_calls
 from nixfleet_protocol.client.calls import Call, Plan
 from nixfleet_protocol.client.faults import BROKEN, broken, unreachable
 from nixfleet_protocol.client.follow import END, Follow, Patience
+from nixfleet_protocol.client.manage import Manage
 from nixfleet_protocol.client.settings import Settings
 from nixfleet_protocol.errors import NixFleetError
 from nixfleet_protocol.messages.api import LogRecord
@@ -63,7 +64,7 @@ class Run:
         self.view = cursor.run or self.view
 
 
-class Client:
+class Client(Manage):
     """A connection to a NixFleet server. Use it in a `with` block, or call `close`.
 
     What is not given comes from NIXFLEET_URL, NIXFLEET_TOKEN or NIXFLEET_TOKEN_FILE, and NIXFLEET_CA_FILE. `patience` is
@@ -117,21 +118,22 @@ class Client:
         """One host. Raises Refused (`no_such_host`)."""
         return self.call(calls.host(host_id))
 
-    def run(self, host: str, command: str, **options: Any) -> Run:
+    def run(self, host: str, command: str, *, key: str | None = None, **options: Any) -> Run:
         """Start a command on a host. Options are the fields of `messages.Options`: `ref`, `timeout`, `reason`, ….
+        Sent again within 24 hours with the same `key` (any text), it gives the same run instead of a second one.
 
         Raises Refused: `no_such_host`, `host_offline`, `host_busy`, `unsupported_command`, `invalid`; TypeError for an
         option that does not exist.
         """
-        return Run(self, self.call(calls.start(host, command, Options(**options))))
+        return Run(self, self.call(calls.start(host, command, Options(**options), key)))
 
     def runs(self, host: str | None = None, limit: int = 50) -> list[RunView]:
         """The newest runs first; `get_run` makes one that can be followed."""
-        return self._carry_out(calls.runs(host, limit))
+        return self.carry_out(calls.runs(host, limit))
 
     def get_run(self, run_id: str) -> Run:
         """The run whose id is, or alone begins with, `run_id`. Raises Refused: `no_such_run`, `ambiguous_run`."""
-        return Run(self, self._carry_out(calls.find_run(run_id)))
+        return Run(self, self.carry_out(calls.find_run(run_id)))
 
     def log(self, run_id: str, from_seq: int = 1) -> Iterator[LogRecord]:
         """The records the server has now, from one on."""
@@ -142,7 +144,13 @@ class Client:
 
     def raw_log(self, run_id: str) -> Iterator[bytes]:
         """Exactly the bytes the program wrote, in pieces."""
-        call = calls.raw_log(run_id)
+        return self._pieces(calls.raw_log(run_id))
+
+    def backup(self) -> Iterator[bytes]:
+        """A backup of the server, in pieces; it holds secrets. Needs scope `admin`."""
+        return self._pieces(more_calls.backup())
+
+    def _pieces(self, call: Call[bytes]) -> Iterator[bytes]:
         try:
             with self._http.stream(call.method, call.path, params=call.params) as answer:
                 if not answer.is_success:
@@ -159,7 +167,7 @@ class Client:
                 call.path,
                 params=call.params,
                 content=call.body,
-                headers={"Content-Type": "application/json"} if call.body else None,
+                headers=call.headers,
             )
         except httpx.TransportError as error:
             raise unreachable(self.settings.url, error) from error
@@ -194,7 +202,8 @@ class Client:
                 self._on_trouble(trouble)
                 time.sleep(delay if left is None else min(delay, left))
 
-    def _carry_out(self, plan: Plan[T]) -> T:
+    def carry_out(self, plan: Plan[T]) -> T:
+        """Send the requests of a plan, one after the other."""
         answer: Any = None
         while True:
             try:
