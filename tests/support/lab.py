@@ -12,6 +12,7 @@ from demo.processes import Agent, Server, end_all_under
 from nixfleet_protocol.client import Client
 from nixfleet_protocol.messages import RunView
 from nixfleet_protocol.record import Record, parse
+from tests.support.nixhost import NixHost
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -73,6 +74,18 @@ class Lab:
         token = self.server.add_host(name)
         environment = {"NIXFLEET_INTERVAL": str(interval)} | extra
         agent = Agent(self.directory / name, name, url or self.server.url, token, str(source), environment)
+        self.agents.append(agent)
+        agent.start()
+        self.online(name)
+        return agent
+
+    def nix_agent(self, host: NixHost, name: str = "web1", **extra: str) -> Agent:
+        """A started agent of a NixOS host of real Nix, whose flake names it web1; returns when it is online."""
+        given = {"NIXFLEET_INTERVAL": "1", "NIXFLEET_PLATFORM": "nixos", "NIXFLEET_ROOT": str(host.root)}
+        token = self.server.add_host(name)
+        environment = {**host.environment, **given, **extra}
+        directory = self.directory / name
+        agent = Agent(directory, name, self.server.url, token, str(host.repository), environment)
         self.agents.append(agent)
         agent.start()
         self.online(name)

@@ -25,7 +25,10 @@ let
   };
   version = builtins.replaceStrings [ "\n" ] [ "" ] (text ./version);
   kernel = make "linux-${version}" "echo building the kernel; mkdir -p $out/lib/modules/${version}; echo k > $out/bzImage; echo i > $out/initrd";
-  hello = make "hello-${version}" ("echo configuring; " + text ./build + "\nmkdir -p $out/bin; echo ${version} > $out/bin/hello");
+  hello = make "hello-${version}" ("echo configuring; " + text ./build + ''
+    mkdir -p $out/bin; echo ${version} > $out/bin/hello
+    cp ${./systemctl} $out/bin/systemctl; chmod +x $out/bin/systemctl
+  '');
 in derivation {
   name = "${kind}-system-web1-${version}"; system = "x86_64-linux"; PATH = "/usr/bin:/bin";
   inherit kernel hello version kind; behaviour = text ./behaviour;
@@ -66,6 +69,16 @@ esac
 . $out/behaviour
 """
 
+SYSTEMCTL = r"""#!/bin/sh
+# As systemd's: a reboot is asked for and comes later, the failed units are those in /failed.
+self=$(readlink -f "$0"); root=${self%%/nix/store/*}
+case "$1" in
+  reboot) touch $root/reboot-asked ;;
+  list-units) cat $root/failed 2>/dev/null ;;
+  *) exit 0 ;;
+esac
+"""
+
 
 class NixHost:
     """`root` is its /; `repository` its configuration, to commit to. Environment of programs there: `environment`."""
@@ -101,8 +114,9 @@ class NixHost:
                 "flake.nix": FLAKE,
                 "system.nix": SYSTEM,
                 "activate": ACTIVATE,
+                "systemctl": SYSTEMCTL,
                 "version": "1.0\n",
-                "build": "",
+                "build": "\n",
                 "behaviour": "",
             }
         )

@@ -13,7 +13,8 @@ from nixfleet_protocol.messages import Facts, Generation
 
 def facts(host: HostFacts, root: Root) -> Facts:
     """What a Nix host tells, cut to what a message may hold."""
-    free, total = space(root.real(os.environ.get("NIX_STORE_DIR") or "/nix/store"))
+    store = root.resolve(os.environ.get("NIX_STORE_DIR") or "/nix/store")
+    free, total = space(root.real(store)) if store else (None, None)
     return Facts(
         os=_word(host.os),
         os_version=_word(host.os_version),

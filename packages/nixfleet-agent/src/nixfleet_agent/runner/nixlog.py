@@ -114,9 +114,8 @@ def _add_missing(records: str, errors: str, start: int) -> None:
     with open(errors, "r+b") as out:
         size = out.seek(0, os.SEEK_END) - start
         out.seek(start + max(0, size - _COMPARED))
-        end = out.read()
-        # What is in the journal already may be zeros by now.
-        if 0 <= size <= len(text) and (text[:size].endswith(end) or not end.strip(b"\0")):
+        end = out.read().lstrip(b"\0")  # what is in the journal already may be zeros by now
+        if 0 <= size <= len(text) and text[:size].endswith(end):
             out.write(text[size:])
 
 
