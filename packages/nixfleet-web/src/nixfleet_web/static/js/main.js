@@ -22,12 +22,17 @@ import { help } from "./ui/help.js";
 import { hostPage } from "./ui/host-page.js";
 import { hostSettings } from "./ui/host-settings.js";
 import { Pages } from "./ui/pages.js";
+import { about, look } from "./ui/settings-about.js";
+import { auditLog, sessionList, tokenList } from "./ui/settings-lists.js";
+import { loginPassword, loginSecond } from "./ui/settings-login.js";
+import { settings } from "./ui/settings.js";
 import { byId } from "./view/dom.js";
 import { Formation } from "./view/formation.js";
 import { HostList } from "./view/host-list.js";
 import { LogView } from "./view/log-view.js";
 import { startMenu } from "./view/menu.js";
 import { ProblemCards } from "./view/problem-cards.js";
+import { drawQr } from "./view/qr.js";
 
 const api = new Api();
 const router = new Router();
@@ -113,7 +118,6 @@ document.querySelector("[data-skip]")?.addEventListener("click", (event) => {
 });
 
 pages.add("fleet", { heading: () => "Fleet" });
-pages.add("settings", { heading: () => "Settings" });
 keys.on("find", () => finder.toggle());
 keys.on("fleet", () => router.go(FLEET));
 keys.on("settings", () => router.go(settingsPath()));
@@ -158,6 +162,14 @@ Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
 Alpine.data("help", help(keys, byId("help", HTMLDialogElement)));
 Alpine.data("hostPage", hostPage(app, pages, everySecond, hands));
 Alpine.data("hostSettings", hostSettings(app));
+Alpine.data("settings", settings(app, pages));
+Alpine.data("loginPassword", loginPassword(app));
+Alpine.data("loginSecond", loginSecond(app, drawQr));
+Alpine.data("sessionList", sessionList(app));
+Alpine.data("tokenList", tokenList(app));
+Alpine.data("auditLog", auditLog(app));
+Alpine.data("look", look(keys));
+Alpine.data("about", about(app));
 Alpine.data("addHost", addHost(app, byId("add", HTMLDialogElement)));
 Alpine.data("dock", dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))));
 

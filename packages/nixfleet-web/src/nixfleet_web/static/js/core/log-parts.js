@@ -4,9 +4,10 @@
  */
 import { duration } from "./format.js";
 
-/** @typedef {{seq: number, at: number, step: string, title: string}} Part */
+/** @typedef {{seq: number, at: number, step: string, title: string, outcome: string}} Part `outcome` of a test: passed, failed */
 
 const HEADING = /^([a-z][a-z-]{1,20}): (.*)$/s;
+const TEST_ENDS = /^(\S+) (passed|failed)\b/;
 const TEST_BEGINS = /^\d+\/\d+ (.+)$/;
 const ERROR = /(?:^|[\s>\])])(?:error|fatal|panic|fehler)(?:\[[^\]]*\]|\s*\([^)]*\))?:|^Traceback \(most recent call last\)/i;
 const ESCAPE = /\x1b\[[\d;:]*[A-Za-z]/g;
@@ -20,6 +21,7 @@ export const isLeftOut = (text) => LEFT_OUT.test(text);
 
 export class LogParts {
   /** @type {Map<number, Part>} notes that could begin a part */ #notes = new Map();
+  /** @type {Map<string, string>} how tests ended, by name */ #outcomes = new Map();
   /** First records of lines that tell an error, as far as looked at. @type {number|null} */
   firstError = null;
   changed = false;
@@ -38,7 +40,7 @@ export class LogParts {
     const parts = [];
     let step = "";
     for (const note of notes) {
-      if (note.step !== step || note.title !== "") parts.push({ ...note, title: note.title || note.step });
+      if (note.step !== step || note.title !== "") parts.push({ ...note, title: note.title || note.step, outcome: this.#outcomes.get(note.title) ?? "" });
       step = note.step;
     }
     return (this.#parts = parts);
@@ -54,7 +56,9 @@ export class LogParts {
     const [, step, rest] = HEADING.exec(line) ?? [];
     if (!step || this.#notes.has(seq)) return;
     const test = step === "test" ? TEST_BEGINS.exec(rest)?.[1] : undefined;
-    this.#notes.set(seq, { seq, at, step, title: test ?? "" });
+    const [, name, outcome] = (step === "test" && TEST_ENDS.exec(rest)) || [];
+    if (name) this.#outcomes.set(name, outcome);
+    this.#notes.set(seq, { seq, at, step, title: test ?? "", outcome: "" });
     this.#parts = null;
     this.changed = true;
   }

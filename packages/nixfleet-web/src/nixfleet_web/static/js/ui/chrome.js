@@ -29,6 +29,9 @@ export const topbar = (app, finder) => () => ({
     app.onStatus(() => {
       this.live = LIVE[app.status.state];
     });
+    addEventListener("theme", (event) => {
+      this.theme = THEMES.find((theme) => theme.name === /** @type {CustomEvent} */ (event).detail) ?? THEMES[0];
+    });
     app.router.listen(({ page }) => {
       if (!page) return; // something opened over the page
       this.fleet = page === "fleet" ? "page" : null;

@@ -5,7 +5,7 @@ import { recall } from "../shell/preferences.js";
 const EVERY = 10 * 60_000;
 
 /** @returns {Promise<string>} the version that the server has; empty where it can't be told */
-async function version() {
+export async function webVersion() {
   try {
     const answer = await fetch("/static/version.json", { cache: "no-cache" });
     return answer.ok ? String((await answer.json()).version) : "";
@@ -26,7 +26,7 @@ export const fresh = (app) => () => ({
     setInterval(() => void this.look(), Number(recall("fresh", String(EVERY))));
   },
   async look() {
-    const now = await version();
+    const now = await webVersion();
     this.mine ||= now;
     if (now && now !== this.mine && now !== this.dismissed) this.text = `Version ${now} of this page is there; you see ${this.mine}.`;
   },

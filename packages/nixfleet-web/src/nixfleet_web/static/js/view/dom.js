@@ -3,7 +3,7 @@
 /** Icons are symbols at the end of index.html. @param {string} name */
 export const iconUrl = (name) => `#icon-${name}`;
 
-/** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
+/** @template {Element} T @param {string} id @param {new () => T} type @returns {T} */
 export function byId(id, type) {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`index.html has no ${id}`);

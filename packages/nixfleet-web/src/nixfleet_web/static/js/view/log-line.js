@@ -14,7 +14,7 @@ const FLAGS = /** @type {const} */ (["bold", "italic", "underline", "strike"]);
  * @property {string} href of the link to it; empty: none
  * @property {string} words that are searched for
  * @property {boolean} looked the match that is looked at, or the line that was linked to
- * @property {{folded: boolean, took: string, title: string, lines: number}|null} part the heading it carries
+ * @property {{folded: boolean, took: string, title: string, outcome: string, lines: number}|null} part the heading it carries
  */
 
 /** @param {import("../core/log-lines.js").Line} line @param {Around} around @returns {HTMLElement} */
@@ -27,6 +27,7 @@ export function drawLine(line, around) {
   if (line.stream === "gap" || (note && isLeftOut(plainText(line)))) element.dataset.mark = "gap";
   else if (!note && isError(plainText(line))) element.dataset.mark = "error";
   element.append(number(line, around.href), time(line));
+  if (around.part?.outcome) element.dataset.outcome = around.part.outcome;
   if (around.part) element.append(fold(line, around.part));
   drawSpans(element, line, around.words);
   if (line.folded > 0) element.append(make("span", "log-more", `  ↻ ${line.folded.toLocaleString("en")}`));
@@ -80,7 +81,7 @@ function fold(line, part) {
 }
 
 /** @param {NonNullable<Around["part"]>} part */
-const took = ({ folded, took: length, lines }) => [folded && plural(lines, "line"), length].filter(Boolean).join(" · ");
+const took = ({ folded, took: length, outcome, lines }) => [outcome, folded && plural(lines, "line"), length].filter(Boolean).join(" · ");
 
 /** @param {HTMLElement} element @param {import("../core/log-lines.js").Line} line @param {string} words */
 function drawSpans(element, line, words) {

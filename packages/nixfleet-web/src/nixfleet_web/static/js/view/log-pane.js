@@ -139,8 +139,8 @@ export class LogPane {
     const around = { href: this.#href(seq), words: data.search.words, looked, part: null };
     if (at === undefined) return drawLine(line, around);
     const lines = (parts[at + 1]?.seq ?? data.pages.total + 1) - seq - 1;
-    const { title } = parts[at];
-    return drawLine(line, { ...around, part: { folded: this.#folded.has(seq), took: this.#took.get(seq) ?? "", title, lines } });
+    const { title, outcome } = parts[at];
+    return drawLine(line, { ...around, part: { folded: this.#folded.has(seq), took: this.#took.get(seq) ?? "", title, outcome, lines } });
   }
 
   #learnParts() {

@@ -1,0 +1,108 @@
+/** Settings: who is logged in, which tokens there are, what was done. */
+
+import { SCOPES, auditView, sessionView, tokenView } from "../core/access-view.js";
+import { copyText } from "../view/clipboard.js";
+import { iconUrl } from "../view/dom.js";
+import { partBase } from "./settings.js";
+
+const AUDIT_PAGE = 50;
+
+/** @param {import("../app.js").App} app */
+export const sessionList = (app) => () => ({
+  ...partBase(app),
+  sessions: /** @type {ReturnType<typeof sessionView>[]} */ ([]),
+  init() {
+    this.whenOpen("sessions", () => void this.load());
+  },
+  load() {
+    return this.tryTo(async () => {
+      const { sessions = [] } = await app.api.get("/sessions");
+      this.sessions = sessions.map((/** @type {any} */ one) => sessionView(one, app.now()));
+    });
+  },
+  get others() {
+    return this.sessions.length > 1;
+  },
+  /** @param {string} id */
+  async end(id) {
+    if (await this.tryTo(() => app.api.send("DELETE", `/sessions/${encodeURIComponent(id)}`))) await this.load();
+  },
+  async endOthers() {
+    if (await this.tryTo(() => app.api.send("DELETE", "/sessions"))) await this.load();
+  },
+});
+
+/** @param {import("../app.js").App} app */
+export const tokenList = (app) => () => ({
+  ...partBase(app),
+  tokens: /** @type {ReturnType<typeof tokenView>[]} */ ([]),
+  scopes: Object.entries(SCOPES).map(([id, label]) => ({ id, label })),
+  name: "",
+  scope: "read",
+  days: "90",
+  made: "",
+  madeName: "",
+  copied: "Copy",
+  init() {
+    this.whenOpen("tokens", () => {
+      this.made = "";
+      void this.load();
+    });
+  },
+  load() {
+    return this.tryTo(async () => {
+      const { tokens = [] } = await app.api.get("/tokens");
+      this.tokens = tokens.map((/** @type {any} */ one) => tokenView(one, app.now()));
+    });
+  },
+  get none() {
+    return !this.missing && this.tokens.length === 0;
+  },
+  async add() {
+    const expires = this.days === "never" ? {} : { expires_in: Number(this.days) * 86_400 };
+    const done = await this.tryTo(async () => {
+      this.made = (await app.api.send("POST", "/tokens", { name: this.name.trim(), scope: this.scope, ...expires })).token;
+    });
+    if (!done) return;
+    Object.assign(this, { madeName: this.name.trim(), name: "", copied: "Copy" });
+    await this.load();
+  },
+  async copy() {
+    this.copied = (await copyText(this.made)) ? "Copied" : "Select it and copy";
+  },
+  /** @param {{id: string, name: string}} token */
+  async revoke({ id, name }) {
+    const text = "Whatever uses it is refused from now on. Tokens can't be brought back.";
+    if (!(await app.ask({ title: `Revoke the token ${name}?`, text, confirm: "Revoke", danger: true }))) return;
+    if (await this.tryTo(() => app.api.send("DELETE", `/tokens/${encodeURIComponent(id)}`))) await this.load();
+  },
+});
+
+/** @param {import("../app.js").App} app */
+export const auditLog = (app) => () => ({
+  ...partBase(app),
+  entries: /** @type {object[]} */ ([]),
+  next: /** @type {number|null} */ (null),
+  init() {
+    this.whenOpen("audit", () => {
+      this.entries = [];
+      this.next = null;
+      void this.load();
+    });
+  },
+  load() {
+    return this.tryTo(async () => {
+      const before = this.next === null ? "" : `&before=${this.next}`;
+      const page = await app.api.get(`/audit?limit=${AUDIT_PAGE}${before}`);
+      const fresh = (page.entries ?? []).map((/** @type {any} */ one) => {
+        const view = auditView(one, app.now());
+        return { ...view, tone: view.ok ? "ok" : "bad", icon: iconUrl(view.ok ? "check" : "cross") };
+      });
+      this.entries = [...this.entries, ...fresh];
+      this.next = page.next ?? null;
+    });
+  },
+  get more() {
+    return this.next !== null;
+  },
+});

@@ -1,0 +1,76 @@
+/** The settings: which part is open, and what all of them share: loading, and telling what could not be done. */
+
+import { settingsPath } from "../shell/route.js";
+
+const PARTS = [
+  { id: "login", label: "Login", icon: "#icon-key" },
+  { id: "sessions", label: "Sessions", icon: "#icon-screen" },
+  { id: "tokens", label: "Tokens", icon: "#icon-link" },
+  { id: "audit", label: "Audit log", icon: "#icon-list" },
+  { id: "look", label: "Look and keys", icon: "#icon-sun" },
+  { id: "about", label: "About and backup", icon: "#icon-fleet" },
+];
+
+/** @typedef {import("../app.js").App} App */
+
+/** @param {App} app @param {import("./pages.js").Pages} pages */
+export const settings = (app, pages) => () => ({
+  part: "",
+  parts: /** @type {object[]} */ ([]),
+  init() {
+    pages.add("settings", {
+      heading: () => "Settings",
+      enter: ({ part }) => this.show(part),
+    });
+  },
+  /** @param {string} wanted */
+  show(wanted) {
+    const { id } = PARTS.find((part) => part.id === wanted) ?? PARTS[0];
+    this.part = id;
+    this.parts = PARTS.map((part) => ({ ...part, href: settingsPath(part.id), current: part.id === id ? "page" : null }));
+    dispatchEvent(new CustomEvent("settings", { detail: id }));
+  },
+  /** @param {string} id */
+  is(id) {
+    return this.part === id;
+  },
+});
+
+/**
+ * What every part has: `missing` (an older server), `error`, and doing one thing at a time.
+ * @param {App} app
+ */
+export const partBase = (app) => ({
+  missing: false,
+  error: "",
+  busy: false,
+
+  /**
+   * Do it; what the server refuses is told here. @param {() => Promise<void>} work
+   * @returns {Promise<boolean>} whether it is done
+   */
+  async tryTo(work) {
+    if (this.busy) return false;
+    this.busy = true;
+    this.error = "";
+    try {
+      await work();
+      return true;
+    } catch (problem) {
+      const refused = /** @type {import("../shell/api.js").Refused} */ (problem);
+      if (refused.status === 401) app.fail(problem);
+      else if (refused.code === "too_old") this.missing = true;
+      else this.error = refused.title ? [refused.title, refused.detail].filter(Boolean).join(": ") : String(problem);
+      return false;
+    } finally {
+      this.busy = false;
+    }
+  },
+
+  /** Called each time the part is opened. @param {string} id @param {() => void} open */
+  whenOpen(id, open) {
+    addEventListener("settings", (event) => {
+      if (/** @type {CustomEvent} */ (event).detail === id) open();
+    });
+  },
+});
