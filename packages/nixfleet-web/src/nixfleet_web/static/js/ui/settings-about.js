@@ -24,7 +24,7 @@ export const look = (keys) => () => ({
     dispatchEvent(new CustomEvent("theme", { detail: this.theme }));
   },
   /** @param {string} name */
-  is(name) {
+  themed(name) {
     return this.theme === name;
   },
   toggle() {

@@ -29,6 +29,8 @@ export const settings = (app, pages) => () => ({
     this.part = id;
     this.parts = PARTS.map((part) => ({ ...part, href: settingsPath(part.id), current: part.id === id ? "page" : null }));
     dispatchEvent(new CustomEvent("settings", { detail: id }));
+    // On a phone the parts are a row that scrolls.
+    setTimeout(() => document.querySelector('.settings-nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" }));
   },
   /** @param {string} id */
   is(id) {
