@@ -17,6 +17,7 @@ from nixfleet_agent.system import ask, own_name
 from nixfleet_protocol import limits
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+_INPUT = re.compile(r"[A-Za-z_][\w'-]{0,63}")
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}")
 _URL = re.compile(r"(https?|wss?)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+)(?::(\d{1,5}))?(/[^\s?#]*)?")
@@ -65,6 +66,7 @@ class Config:
     ssh_known_hosts: str | None
     allowed_signers: str | None
     """Path of an allowed_signers file, or GPG fingerprints in capitals with commas between."""
+    update_input: str
     state_dir: str
     """Of whoever runs commands: clone, journals, locks. Root's with a runner socket, and the resident only reads it."""
     resident_dir: str
@@ -277,6 +279,12 @@ def _absolute(text: str, name: str) -> str:
     return os.path.normpath(path)
 
 
+def _input(text: str, name: str) -> str:
+    if not _INPUT.fullmatch(text):
+        raise _bad(name, text, "the name of a flake's input")
+    return text
+
+
 def _signers(text: str, name: str) -> str:
     if text.startswith(("/", "~")):
         return _absolute(text, name)
@@ -369,6 +377,12 @@ VARIABLES: dict[str, Variable] = {
     "ssh_key": Variable("NIXFLEET_SSH_KEY", _absolute, _fixed(None), "private key for git over ssh"),
     "ssh_known_hosts": Variable(
         "NIXFLEET_SSH_KNOWN_HOSTS", _absolute, _fixed(None), "take only the host keys in this file"
+    ),
+    "update_input": Variable(
+        "NIXFLEET_UPDATE_INPUT",
+        _input,
+        _fixed("nixfleet"),
+        "flake input that `update` renews; default nixfleet",
     ),
     "allowed_signers": Variable(
         "NIXFLEET_ALLOWED_SIGNERS",

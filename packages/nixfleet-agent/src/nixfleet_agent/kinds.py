@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from nixfleet_agent.nix.root import Root
 
-_EVERYWHERE = ("pull", "switch", "pull-switch", "test", "stop", "restart", "fetch")
+_EVERYWHERE = ("pull", "switch", "pull-switch", "test", "stop", "restart", "fetch", "update")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "nixos": (*_EVERYWHERE, "check", "rollback", "reboot"),
     "nix-darwin": (*_EVERYWHERE, "check", "rollback", "reboot"),
@@ -59,6 +59,11 @@ def commands(platform: str, tree: str | None, hostname: str) -> tuple[str, ...]:
     """What this host can do, as it says in `register`."""
     more = tuple(name for name in OPTIONAL.get(platform, ()) if tree and program(tree, hostname, name))
     return COMMANDS[platform] + more
+
+
+def is_nix(platform: str) -> bool:
+    """Whether hosts of this kind are built by Nix."""
+    return platform != "script"
 
 
 def can(platform: str, command: str) -> bool:

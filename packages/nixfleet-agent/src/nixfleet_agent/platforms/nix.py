@@ -38,8 +38,12 @@ class NixHost:
         raise NotImplementedError
 
     def switch(self, context: Context, repository: Repository) -> Done:
+        return self.switch_to(context, repository, repository.path)
+
+    def switch_to(self, context: Context, repository: Repository, tree: str) -> Done:
+        """The same for another working tree of the repository."""
         context.plan(3 + self._kept_steps())
-        new = self.build(context, repository, repository.path)
+        new = self.build(context, repository, tree)
         done = deploy(context, self.way(), new, self._setting(new))
         return done._replace(message=f"{self._named()}: {done.message}")
 

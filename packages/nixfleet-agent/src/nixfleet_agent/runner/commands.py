@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from nixfleet_agent import kinds, platforms
+from nixfleet_agent import kinds, platforms, update
 from nixfleet_agent.repository import Repository, exclusive
 from nixfleet_agent.runner import reboot, tests
 from nixfleet_agent.runner.context import Context, Done, Ended, Failed
@@ -78,7 +78,7 @@ COMMANDS: dict[str, tuple[Step, ...]] = {
     "fetch": (_fetch,),
     "check": (_check,),
 }
-DOES = (*COMMANDS, "test", "reboot")
+DOES = (*COMMANDS, "test", "reboot", "update")
 """What a runner can do."""
 
 
@@ -96,6 +96,9 @@ def _perform(context: Context) -> Result:
     try:
         if command == "reboot":
             return Result(*reboot.run(context))
+        if command == "update":
+            done = update.run(context)
+            return Result(done.result, done.exit_code, done.message)
         if command == "rollback" and context.config.repository is None:
             done = platforms.of(context.config).rollback(context, None)
             return Result(done.result, done.exit_code, done.message)

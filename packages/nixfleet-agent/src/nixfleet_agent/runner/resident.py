@@ -33,6 +33,8 @@ class Seen(NamedTuple):
     """When it was last seen to have no connection any more."""
     goodbye: float | None = None
     """Until when the server had asked it to stay away."""
+    version: str | None = None
+    """Of the agent that runs."""
 
 
 def look(config: Config) -> Seen:
@@ -46,8 +48,15 @@ def look(config: Config) -> Seen:
             body = json.loads(file.read(STATUS_MAX))
         if isinstance(body, dict) and is_held(os.path.join(config.resident_dir, "agent.lock")):
             pid = body.get("pid")
-            times = [_time(body.get(name)) for name in ("started", "opened", "lost", "goodbye")]
-            return Seen(pid if isinstance(pid, int) and pid > 1 else None, *times)
+            version = body.get("version")
+            return Seen(
+                pid if isinstance(pid, int) and pid > 1 else None,
+                started=_time(body.get("started")),
+                opened=_time(body.get("opened")),
+                lost=_time(body.get("lost")),
+                goodbye=_time(body.get("goodbye")),
+                version=version if isinstance(version, str) else None,
+            )
     return Seen()
 
 

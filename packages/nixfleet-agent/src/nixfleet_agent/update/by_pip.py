@@ -1,0 +1,219 @@
+"""An agent that pip installed: the newest version from pip's index, tried beside the installed one, then put in its place.
+
+    fetch     the newest version and what it needs anew, as wheels; nothing is installed
+    try       installed beside, started once: a version that can't start here never takes the place of one that can
+    install   the old files are kept as links
+    restart   the resident starts anew, and must reach the server; else the old files come back, and it starts anew again
+
+Which index that is, pip's own settings say (pip.conf, PIP_INDEX_URL). The network is used by the first step only.
+"""
+
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pkgutil
+import re
+import shutil
+import signal
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+
+import nixfleet_agent
+import nixfleet_protocol
+from nixfleet_agent.runner import probes, resident
+from nixfleet_agent.runner.context import Context, Done, Ended, Failed
+from nixfleet_agent.runner.keeper import is_confirmed
+
+FETCH_TIMEOUT = 900.0
+_INSTALL_TIMEOUT = 300.0
+_START_TIMEOUT = 60.0
+RESTART_TIMEOUT = 60.0
+"""Seconds for the new agent to reach the server where NIXFLEET_CONFIRM_TIMEOUT turns confirming off."""
+_LOOK_EVERY = 0.2
+_PIP = (sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "--no-input")
+_STARTS = "import nixfleet_agent.resident, nixfleet_agent.runner.main, nixfleet_agent.cli"
+"""What shows that all it needs is there: the modules of resident and runner."""
+
+
+def run(context: Context, installed: importlib.metadata.Distribution) -> Done:
+    """Raises Failed, with the result `rolled_back` when the new version was installed and didn't come up."""
+    old, site = installed.version, str(installed.locate_file(""))
+    _check_place(site)
+    context.plan(4)
+    with tempfile.TemporaryDirectory(prefix="update-", dir=context.config.state_dir) as place:
+        wheels = os.path.join(place, "wheels")
+        with context.step("fetch") as step:
+            wanted = _wanted(context, place, installed.name, old)
+            new = wanted.get(installed.name, old)
+            if new == old:
+                step.message = f"there is none newer than {old}"
+                return Done(f"version {old} is the newest already")
+            exactly = [f"{name}=={version}" for name, version in wanted.items()]
+            argv = [*_PIP, "wheel", "--wheel-dir", wheels, "--no-deps", *exactly]
+            _must(context, f"version {new} could not be fetched", argv, FETCH_TIMEOUT)
+            step.message = f"the newest is {new}"
+        offline = ["--no-index", "--find-links", wheels, "--no-deps", *exactly]
+        with context.step("try", new):
+            _try(context, os.path.join(place, "trial"), offline, new)
+        _load_everything()
+        with _kept(site) as restore, context.shielded():
+            try:
+                with context.step("install", new):
+                    argv = [*_PIP, "install", "--upgrade", *offline]
+                    _must(context, f"version {new} could not be installed", argv, _INSTALL_TIMEOUT)
+                confirmed = _restart(context, new)
+            except (Failed, Ended, OSError) as error:
+                restore()
+                if isinstance(error, Failed) and error.result == "rolled_back":
+                    _start_anew(context)
+                raise
+    words = f"version {old} → {new}"
+    return Done(words) if confirmed else Done(f"{words}; the server could not be reached", "unconfirmed")
+
+
+def _check_place(site: str) -> None:
+    if not os.access(site, os.W_OK):
+        raise Failed(f"this user can't write {site}: update the agent as the user who installed it", 2)
+    if importlib.util.find_spec("pip") is None:
+        raise Failed(f"there is no pip in {sys.prefix}: {sys.executable} -m ensurepip", 2)
+
+
+def _wanted(context: Context, place: str, package: str, old: str) -> dict[str, str]:
+    """What pip would install to have the newest version: name → version; nothing when there is none newer.
+
+    Raises Failed. The index is asked for the agent alone first: an index that is down would else be taken for one that
+    has nothing newer than what is installed.
+    """
+    newest = _report(context, place, "--no-deps", "--ignore-installed", package)
+    if _key(newest.get(package, old)) <= _key(old):
+        return {}
+    return _report(context, place, "--upgrade", package)
+
+
+def _report(context: Context, place: str, *words: str) -> dict[str, str]:
+    report = os.path.join(place, "report.json")
+    argv = [*_PIP, "install", "--quiet", "--dry-run", "--report", report, *words]
+    _must(context, "the newest version could not be learnt", argv, FETCH_TIMEOUT)
+    with open(report, encoding="utf-8") as file:
+        found = [item["metadata"] for item in json.load(file)["install"]]
+    return {re.sub(r"[-_.]+", "-", item["name"]).lower(): item["version"] for item in found}
+
+
+def _try(context: Context, trial: str, offline: list[str], new: str) -> None:
+    """Install the new version beside the old one and start it there. Raises Failed; nothing has changed then."""
+    argv = [*_PIP, "install", "--quiet", "--target", trial, *offline]
+    _must(context, f"version {new} could not be tried", argv, _INSTALL_TIMEOUT)
+    env = {"PYTHONPATH": trial}
+    for words in (["-c", _STARTS], ["-m", "nixfleet_agent", "--version"]):
+        ran = context.run([sys.executable, "-P", *words], "/", env=env, timeout=_START_TIMEOUT)
+        if ran.exit_code or (words[0] == "-m" and ran.last_line.split()[-1:] != [new]):
+            reason = ran.last_line or f"exit code {ran.exit_code}"
+            raise Failed(f"version {new} does not start here, and was not installed: {reason}")
+
+
+def _restart(context: Context, new: str) -> bool:
+    """Have the resident start anew and wait for it; whether it reached the server. Raises Failed: it must go back."""
+    before = resident.look(context.config)
+    with context.step("restart", new) as step:
+        since = time.monotonic()
+        restarted = _start_anew(context)
+        end = since + (context.config.confirm_timeout or RESTART_TIMEOUT)
+        up = False
+        while time.monotonic() < end:
+            seen = resident.look(context.config)
+            up = up or (seen.started is not None and seen.started > since and seen.version == new)
+            if up and is_confirmed(seen, since, restarted):
+                return True
+            time.sleep(_LOOK_EVERY)
+        if before.pid is None:  # nobody was there to be restarted
+            step.outcome, step.message = "skipped", "no agent was running"
+            return True
+        if up and (before.opened is None or not probes.server_answers(context.config)):
+            step.outcome, step.message = "degraded", "it runs; the server could not be reached"
+            return False
+        why = "does not reach the server" if up else "did not come up"
+        raise Failed(f"version {new} {why}: back to the one before", result="rolled_back")
+
+
+def _start_anew(context: Context) -> bool:
+    """Have the resident start again from what is installed now."""
+    if resident.restart(context.config):
+        return True
+    pid = resident.look(context.config).pid
+    if pid is None or context.config.resident_user:  # of another user's word root makes no signal
+        return False
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGTERM)  # its supervisor starts it again, as after `restart`
+    return True
+
+
+@contextlib.contextmanager
+def _kept(site: str) -> "Iterator[Restore]":
+    """Keep the installed files as links while they are replaced; what is given back puts them in place again."""
+    beside = tempfile.mkdtemp(prefix=".nixfleet-before-", dir=os.path.dirname(site))
+    try:
+        kept = os.path.join(beside, "site")
+        shutil.copytree(site, kept, symlinks=True, copy_function=_link)
+        scripts = sysconfig.get_path("scripts")
+        names = [name for name in os.listdir(scripts) if name.startswith("nixfleet")]
+        for name in names:
+            shutil.copy2(os.path.join(scripts, name), os.path.join(beside, name))
+        yield Restore(site, kept, {os.path.join(beside, name): os.path.join(scripts, name) for name in names})
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+class Restore:
+    """Puts the files before an installation back."""
+
+    def __init__(self, site: str, kept: str, scripts: dict[str, str]) -> None:
+        self._site, self._kept, self._scripts = site, kept, scripts
+
+    def __call__(self) -> None:
+        """Raises OSError."""
+        aside = f"{self._kept}.new"
+        os.rename(self._site, aside)
+        os.rename(self._kept, self._site)
+        for kept, script in self._scripts.items():
+            os.replace(kept, script)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _load_everything() -> None:
+    """This process goes on with the code it began with: nothing of it may be read from files of another version."""
+    for package in (nixfleet_agent, nixfleet_protocol):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                with contextlib.suppress(ImportError):  # extras that aren't installed
+                    importlib.import_module(module.name)
+
+
+def _must(context: Context, failed: str, argv: list[str], limit: float) -> None:
+    ran = context.run(argv, "/", timeout=limit)
+    if ran.late:
+        raise Failed(f"{failed}: it took longer than {limit:g} s", 124)
+    if ran.exit_code:
+        raise Failed(f"{failed}: {_reason(ran.tail) or ran.last_line}", ran.exit_code)
+
+
+def _reason(tail: bytes) -> str:
+    """pip's last error."""
+    lines = [line.strip() for line in tail.decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line.startswith("ERROR:")), "")[:300]
+
+
+def _key(version: str) -> tuple[int, ...]:
+    """Orders release versions as `0.10.1`."""
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0]))
