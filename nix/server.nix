@@ -150,9 +150,13 @@ in
       documentation = [ unit.Unit.Documentation ];
       after = [ unit.Unit.After ];
       wantedBy = [ unit.Install.WantedBy ];
-      enableDefaultPath = false; # it starts no programs
       unitConfig = { inherit (unit.Unit) StartLimitIntervalSec; };
-      environment = variables // lib.mapAttrs' (name: _: lib.nameValuePair "${name}_FILE" "%d/${name}") secrets;
+      environment =
+        variables
+        // lib.mapAttrs' (name: _: lib.nameValuePair "${name}_FILE" "%d/${name}") secrets
+        // {
+          PATH = lib.mkForce "/run/current-system/sw/bin"; # it starts no programs
+        };
       serviceConfig = unit.Service // {
         ExecStart = builtins.replaceStrings [ "/@program@" ] [
           (lib.getExe' cfg.package "nixfleet-server")

@@ -116,6 +116,14 @@ def nixos_unit(service: dict[str, Any]) -> str:
     return plain("\n".join(lines))
 
 
+def agent_units(made: dict[str, Any]) -> dict[str, str]:
+    return {
+        "nixfleet-agent.service": nixos_unit(made["services"]["nixfleet-agent"]),
+        "nixfleet-agent-runner@.service": nixos_unit(made["services"]["nixfleet-agent-runner@"]),
+        "nixfleet-agent-runner.socket": nixos_unit(made["sockets"]["nixfleet-agent-runner"]),
+    }
+
+
 def user_unit(sections: dict[str, dict[str, Any]]) -> str:
     """The text of a unit as home-manager writes it."""
     return plain(

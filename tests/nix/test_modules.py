@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 
 from nixfleet_agent.units import Installation, launchd, systemd
-from tests.nix.nix import AGENT, HERE, SERVER, UNITS, expected, failed, nixos_unit, standin, user_unit
+from tests.nix.nix import (
+    AGENT,
+    HERE,
+    SERVER,
+    UNITS,
+    agent_units,
+    expected,
+    failed,
+    nixos_unit,
+    standin,
+    user_unit,
+)
 
 pytestmark = pytest.mark.needs("nix")
-
-
-def agent_units(made: dict[str, Any]) -> dict[str, str]:
-    return {
-        "nixfleet-agent.service": nixos_unit(made["services"]["nixfleet-agent"]),
-        "nixfleet-agent-runner@.service": nixos_unit(made["services"]["nixfleet-agent-runner@"]),
-        "nixfleet-agent-runner.socket": nixos_unit(made["sockets"]["nixfleet-agent-runner"]),
-    }
 
 
 def test_the_agent_on_nixos(tmp_path: Path) -> None:
