@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
-from nixfleet_agent.journal import Journal, records
+from nixfleet_agent.journal import Journal, load_result, records
 from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.nix.reader import NixLog
 from nixfleet_agent.runner import settle
@@ -156,9 +156,15 @@ def test_a_runner_killed_in_a_build_loses_no_word(tmp_path: Path) -> None:
     nix.pump()
     context._capture.pump(0.0)
     os.write(nix.fd, data[5000:])
+    with context.step("build"):
+        pass
     (run / "request.json").write_text('{"command": "switch"}')
 
     assert settle.main(context.config, RUN, 0) == 0
     journal = b"".join(record.raw() for record, _ in records(str(run)))
     context.close()
     assert journal == words(data)
+    result = load_result(str(run))
+    assert result
+    assert result.outcome
+    assert [(step.name, step.outcome) for step in result.outcome.steps] == [("build", "ok")]

@@ -7,7 +7,10 @@
     output         the log, in records (nixfleet_protocol.record); append-only
     reserve        64 KiB kept free, so that a full disk has room for the result
     shield         there while the runner does what only a stop by force may end
+    raw.n          what Nix writes, in its own format, while it runs; translated into `raw.e`
     progress.json  how far it is; may be lost
+    outcome.json   its steps so far, for when the runner dies; may be lost
+    reboot.json    a reboot was asked for, in which boot
     result.json    the final `status`; written last and atomically
 
 `mkdir RUN_ID` is the claim: it succeeds once, so a run starts at most once. Each file is durable before it is

@@ -18,7 +18,7 @@ def facts(host: HostFacts, root: Root) -> Facts:
     return Facts(
         os=_word(host.os),
         os_version=_word(host.os_version),
-        nixpkgs_version=_word(host.nixpkgs_revision or host.os_version if host.os == "NixOS" else None),
+        nixpkgs_version=_word(host.nixpkgs_revision or (host.os_version if host.os == "NixOS" else None)),
         generation=str(host.generation) if host.generation else None,
         store_path=_path(host.current),
         configuration_revision=_word(host.configuration_revision),

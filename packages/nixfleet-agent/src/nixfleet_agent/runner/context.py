@@ -94,7 +94,7 @@ class Context:
         self.request = request
         self.journal = journal
         self.stop_asked = False
-        self.report = Report(clock)
+        self.report = Report(clock, journal.path)
         self._steps: tuple[int, int] = (0, 0)
         self._shields = 0
         self._told = False

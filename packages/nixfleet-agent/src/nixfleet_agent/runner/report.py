@@ -1,13 +1,19 @@
 """What a run leaves behind beyond its result: steps with their outcomes, failed units and builds, what changes."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from nixfleet_agent.files import read_json, swap_json
 from nixfleet_agent.nix.progress import Failure, Snapshot
 from nixfleet_protocol import limits
+from nixfleet_protocol.decode import read
+from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.messages import BuildFailure, NixProgress, Outcome
 from nixfleet_protocol.messages import Step as StepReport
+
+_FILE = "outcome.json"
 
 
 class Step:
@@ -22,8 +28,10 @@ class Step:
 class Report:
     """Filled while the run goes on, so that a stop finds what was done."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], directory: str) -> None:
+        """`directory` is the run's: what is known by now is kept there, for when this process dies."""
         self._clock = clock
+        self._file = os.path.join(directory, _FILE)
         self._outcome = Outcome()
         self._steps: list[StepReport] = []
 
@@ -45,6 +53,8 @@ class Report:
                         name=name, outcome=step.outcome, message=line(step.message), seconds=round(seconds, 3)
                     )
                 )
+            with contextlib.suppress(OSError):
+                swap_json(self._file, to_dict(self.outcome or Outcome()))
 
     def skip(self, name: str, why: str) -> None:
         """A step that is not needed."""
@@ -84,6 +94,15 @@ class Report:
         """As the server gets it; None when there is nothing to tell."""
         found = replace(self._outcome, steps=tuple(self._steps))
         return None if found == Outcome() else found
+
+
+def load(directory: str) -> Outcome | None:
+    """What a run whose runner died had left by then."""
+    body = read_json(os.path.join(directory, _FILE))
+    with contextlib.suppress(ValueError):
+        found: Outcome | None = read(Outcome, body) if body else None
+        return found
+    return None
 
 
 def line(text: str) -> str:

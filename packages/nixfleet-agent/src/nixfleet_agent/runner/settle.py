@@ -18,7 +18,7 @@ from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk, read_json
 from nixfleet_agent.journal import Journal, directory, load_request, load_result, records, runs_dir
 from nixfleet_agent.lock import Held, Lock
-from nixfleet_agent.runner import cgroup, expired, nixlog, pending, reboot, timer
+from nixfleet_agent.runner import cgroup, expired, nixlog, pending, reboot, report, timer
 from nixfleet_agent.runner.capture import Capture
 from nixfleet_agent.runner.main import store
 from nixfleet_agent.system import boot_id
@@ -62,6 +62,7 @@ def main(
             exit_code=0 if ended[0] == "ok" else None,
             message=ended[1] or _reason(config, path),
             generation=None,
+            outcome=report.load(path),
         )
         code = store(journal, status)
         with contextlib.suppress(Exception):
