@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from demo.processes import free_port
-from tests.support.swarm import SimAgent, SimBrowser
+from tests.support.swarm import SimAgent, SimBrowser, start_all
 
 AGENTS, BROWSERS = 50, 5
 LINES, PAUSE = 150, 0.15
@@ -236,17 +236,6 @@ async def poll_ready(url: str) -> None:
     while not await answers(url):
         assert time.monotonic() < deadline, url
         await asyncio.sleep(0.05)
-
-
-async def start_all(url: str, token: str, names: list[str]) -> list[str]:
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
-        found = []
-        for name in names:
-            answer = await client.post(f"/api/v1/hosts/{name}/runs", json={"command": "switch"})
-            assert answer.status_code == 201, answer.text
-            found.append(str(answer.json()["run_id"]))
-        return found
 
 
 def check_all(station: Station, token: str, runs: dict[str, SimAgent], browsers: list[SimBrowser]) -> None:

@@ -74,6 +74,11 @@ class Peer:
         """Add a host as a second process would; gives its token."""
         return self._admin(lambda session: hosts.add(session, name, criticality, wall_clock()))
 
+    def hosts(self, count: int) -> dict[str, str]:
+        """Add so many hosts; gives their tokens by name."""
+        names = [f"host{i:03}" for i in range(count)]
+        return self._admin(lambda s: {name: hosts.add(s, name, "medium", wall_clock()) for name in names})
+
     def token(self, name: str = "script", scope: str = "operate") -> str:
         """Add an API token."""
         return self._admin(lambda session: access.add_token(session, name, scope, wall_clock()))
@@ -173,14 +178,16 @@ class ServerThread(Peer):
 class ServerProcess(Peer):
     """`nixfleet-server serve` as a process, to be killed."""
 
-    def __init__(self, data: Path, port: int = 0) -> None:
+    def __init__(self, data: Path, port: int = 0, env: dict[str, str] | None = None) -> None:
         self.data = data
         self.port = port
+        self.env = env or {}
         self.process: subprocess.Popen[str] | None = None
 
     def begin(self) -> None:
         """Start the process, without waiting until it serves."""
         env = os.environ | {"NIXFLEET_PASSWORD_HASH": HASH, "NIXFLEET_DATA_DIR": str(self.data)}
+        env |= self.env
         argv = [sys.executable, "-m", "nixfleet_server", "serve", "--listen", f"127.0.0.1:{self.port}"]
         with (self.data.parent / "server.err").open("a") as errors:
             self.process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
@@ -70,7 +71,8 @@ class SimAgent:
     pause: float = 1.0
     line: Line = "line {}".format
     interval: float = 30.0
-    backoff: float = 0.5
+    backoff: float | None = 0.5
+    """Seconds to the next attempt at most; None: as real agents do, longer each time."""
     connects: int = 0
     refused: int = 0
     registered_at: float = 0.0
@@ -83,8 +85,10 @@ class SimAgent:
 
     async def live(self) -> None:
         """Connect, for ever."""
+        failed = 0
         while True:
-            wait = random.uniform(0, self.backoff)
+            ceiling = min(limits.BACKOFF_MAX, limits.BACKOFF_MIN * 2.0**failed)
+            wait = random.uniform(0, ceiling if self.backoff is None else self.backoff)
             try:
                 async with connect(
                     f"{self.ws}/ws/agent",
@@ -94,8 +98,10 @@ class SimAgent:
                     open_timeout=20,
                     close_timeout=1,
                 ) as socket:
+                    failed = 0
                     wait = await self._serve(socket) or wait
             except LOST:
+                failed += 1
                 self.refused += 1
             self.online.clear()
             await asyncio.sleep(wait)
@@ -302,3 +308,15 @@ class SimBrowser:
         lines.append(message.line)
         if self.on_line is not None:
             self.on_line(message)
+
+
+async def start_all(url: str, token: str, names: list[str]) -> list[str]:
+    """Start a switch on each; gives the runs' ids."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+        found = []
+        for name in names:
+            answer = await client.post(f"/api/v1/hosts/{name}/runs", json={"command": "switch"})
+            assert answer.status_code == 201, answer.text
+            found.append(str(answer.json()["run_id"]))
+        return found

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.get(__name__)
 
+SAVE_SOON = 0.2
+"""Seconds in which those who register are written together."""
+
 
 class Hub:
     """Made on the running event loop; `load` before use, `close` after."""
@@ -70,6 +73,7 @@ class Hub:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loading = asyncio.Lock()  # two loads at a time could each undo what the other found
         self._version = 0
+        self._saving = False
 
     async def load(self) -> None:
         """Take over what an earlier server left: the tails of the logs tell how far each run had come."""
@@ -217,13 +221,29 @@ class Hub:
         ):
             self.alone.set()
 
+    def save_soon(self) -> None:
+        """Have `save` called in a moment: once for all who ask meanwhile."""
+        if not self._saving:
+            self._saving = True
+            self.spawn(self._save_soon())
+
+    async def _save_soon(self) -> None:
+        await asyncio.sleep(SAVE_SOON)
+        self._saving = False
+        await self.save()
+
     async def save(self) -> None:
         """Write what hosts said of themselves since the last time."""
         unsaved = [host for host in self.hosts.values() if host.unsaved]
         if unsaved:
             for host in unsaved:
                 host.unsaved = False
-            await self.db.write(lambda session: hosts.save(session, [host.record for host in unsaved]))
+            try:
+                await self.db.write(lambda session: hosts.save(session, [host.record for host in unsaved]))
+            except BaseException:
+                for host in unsaved:
+                    host.unsaved = True
+                raise
 
     async def close(self) -> None:
         """Make everything durable and close."""

@@ -36,7 +36,7 @@ async def register(connection: "AgentConnection", message: Register) -> None:
     host.connection = connection
     _describe(connection, message)
     listed = {run.run_id: run for run in message.runs}
-    await hub.save()
+    hub.save_soon()
     ended = await _look_up(connection, listed)
     if host.connection is not connection:
         return

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import get_args
 
-from sqlalchemy import func
-from sqlmodel import Session, select
+from sqlalchemy import bindparam, func, update
+from sqlmodel import Session, col, select
 
 from nixfleet_protocol import limits
 from nixfleet_protocol.encode import to_dict
@@ -124,19 +124,19 @@ def remove(session: Session, name: str) -> None:
 
 def save(session: Session, records: list[HostRecord]) -> None:
     """Write what hosts said of themselves. A host that was removed meanwhile stays removed."""
-    for record in records:
-        row = session.exec(select(Host).where(Host.name == record.name)).first()
-        if row is None:
-            continue
-        row.last_seen_at, row.interval, row.platform = record.last_seen_at, record.interval, record.platform
-        row.agent_version, row.protocol, row.compatible = (
-            record.agent_version,
-            record.protocol,
-            record.compatible,
-        )
-        row.commands = json.dumps(record.commands)
-        row.facts = json.dumps(to_dict(record.facts)) if record.facts else None
-        session.add(row)
+    name = col(Host.name)
+    columns = ("last_seen_at", "interval", "platform", "agent_version", "protocol", "compatible")
+    rows = [
+        {name: getattr(record, name) for name in columns}
+        | {
+            "its_name": record.name,
+            "commands": json.dumps(record.commands),
+            "facts": json.dumps(to_dict(record.facts)) if record.facts else None,
+        }
+        for record in records
+    ]
+    # One statement for all: after a restart of ours two hundred hosts register at once.
+    session.connection().execute(update(Host).where(name == bindparam("its_name")), rows)
 
 
 def _record(row: Host) -> HostRecord:
