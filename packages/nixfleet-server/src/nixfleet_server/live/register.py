@@ -34,9 +34,13 @@ async def register(connection: "AgentConnection", message: Register) -> None:
     if host.connection is not None:
         _replace(host, hub.monotonic())
     host.connection = connection
+    new = host.record.last_seen_at is None
     _describe(connection, message)
     listed = {run.run_id: run for run in message.runs}
-    hub.save_soon()
+    if new:
+        await hub.save()  # that it ever came must not be lost
+    else:
+        hub.save_soon()
     ended = await _look_up(connection, listed)
     if host.connection is not connection:
         return
