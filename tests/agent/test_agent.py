@@ -26,6 +26,7 @@ HEAVY = {
     "httpx",
     "logging",
     "pathlib",
+    "psutil",
     "pydantic",
     "subprocess",
     "urllib.request",

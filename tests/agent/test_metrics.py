@@ -1,10 +1,14 @@
 """Metrics from StaSysMo's files, both formats, and what is refused."""
 
 import os
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from nixfleet_agent import load
 from nixfleet_agent.metrics import Meter
 from nixfleet_protocol.messages import Metrics
 from tests.agent.conftest import as_another_user
@@ -100,6 +104,7 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path, monkeypatch: pyt
 def test_without_files_auto_measures_and_off_does_not(tmp_path: Path) -> None:
     auto = meter(tmp_path, "auto")
     auto.sample()
+    time.sleep(0.1)  # some ticks of the kernel's clock
     found = auto.sample()
 
     assert found
@@ -108,3 +113,50 @@ def test_without_files_auto_measures_and_off_does_not(tmp_path: Path) -> None:
     assert 0 < found.ram <= 100
     assert meter(tmp_path, "off").sample() is None
     assert meter(tmp_path, "stasysmo").sample() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_is_read_from_proc_is_what_psutil_says() -> None:
+    psutil.cpu_percent()
+    before = load.times(Path("/proc/stat").read_text())
+    time.sleep(1)
+    theirs, ours = psutil.cpu_percent(), load.times(Path("/proc/stat").read_text())
+    ram, swap = load.memory(Path("/proc/meminfo").read_text())
+
+    assert load.busy_share(before, ours) == pytest.approx(theirs, abs=5)
+    assert ram == pytest.approx(psutil.virtual_memory().percent, abs=2)
+    assert swap == pytest.approx(psutil.swap_memory().percent, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "share"),
+    [
+        ("cpu  10 0 10 80 0 0 0 0 0 0", "cpu  20 0 20 160 0 0 0 0 0 0", 20.0),
+        ("cpu  10 0 10 80", "cpu  10 0 10 90", 0.0),
+        ("cpu  0 0 0 0 100 0 0 0", "cpu  50 0 0 0 150 0 0 0", 50.0),
+        ("cpu  5 5 5 5", "cpu  5 5 5 5", None),
+        ("cpu  5 5 5 5", "cpu  4 5 5 4", None),
+        ("cpu  0 0 0 0 0 0 0 0 0 0", "cpu  100 0 0 0 0 0 0 0 100 0", 100.0),
+    ],
+    ids=[
+        "a fifth",
+        "idle",
+        "a disk is waited for",
+        "no time passed",
+        "it ran backwards",
+        "guests count once",
+    ],
+)
+def test_the_share_of_busy_time(before: str, now: str, share: float | None) -> None:
+    assert load.busy_share(load.times(before), load.times(now)) == share
+
+
+def test_memory_of_an_old_kernel_and_of_none() -> None:
+    assert load.memory("MemTotal: 100 kB\nMemFree: 10 kB\n") == (None, 0.0)
+    assert load.memory("MemTotal: 100 kB\nMemAvailable: 25 kB\nSwapTotal: 10 kB\nSwapFree: 5 kB\n") == (
+        75.0,
+        50.0,
+    )
+    assert load.memory("") == (None, 0.0)
+    with pytest.raises(ValueError, match="not /proc/stat"):
+        load.times("nonsense")

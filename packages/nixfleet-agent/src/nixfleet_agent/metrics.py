@@ -1,4 +1,4 @@
-"""Load of the host: from StaSysMo's files when they are there and fresh, else measured with psutil.
+"""Load of the host: from StaSysMo's files when they are there and fresh, else measured: from /proc on Linux, with psutil elsewhere.
 
 StaSysMo 2 writes one file `snapshot`: `v1 EPOCH CPU RAM SWAP LOAD NCPU`. StaSysMo 1 writes a file for each value, and
 `timestamp` last. Links, other file types, directories of other users, stale values and values from the future are refused.
@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from nixfleet_agent import load
 from nixfleet_protocol.messages import Metrics
 
 MAX_AGE = 30.0
@@ -33,6 +34,7 @@ class Meter:
         self._new, self._old = places or default_places()
         self._wall = wall
         self._psutil: Any = None
+        self._before: load.Times | None = None
 
     def sample(self) -> Metrics | None:
         """Never raises: a host without metrics is shown without them."""
@@ -42,8 +44,15 @@ class Meter:
         found = snapshot(self._new, now) or files(self._old, now)
         if found is None and self._mode == "auto":
             with contextlib.suppress(Exception):
-                found = self._measure()
+                found = self._from_proc() if sys.platform == "linux" else self._measure()
         return found
+
+    def _from_proc(self) -> Metrics:
+        now = load.times(_read_proc("stat"))
+        cpu = load.busy_share(self._before, now) if self._before else None
+        self._before = now
+        ram, swap = load.memory(_read_proc("meminfo"))
+        return Metrics(cpu=cpu, ram=ram, swap=swap, load=round(os.getloadavg()[0], 2), cores=os.cpu_count())
 
     def _measure(self) -> Metrics:
         if self._psutil is None:
@@ -59,6 +68,11 @@ class Meter:
             load=round(os.getloadavg()[0], 2),
             cores=os.cpu_count(),
         )
+
+
+def _read_proc(name: str) -> str:
+    with open(f"/proc/{name}", encoding="ascii", errors="replace") as file:
+        return file.read(64 * 1024)
 
 
 def default_places() -> tuple[str, str]:
