@@ -10,13 +10,16 @@ PACKAGES = ("nixfleet-protocol", "nixfleet-web", "nixfleet-server", "nixfleet-ag
 SOURCE_DATE_EPOCH = "1577836800"  # 2020-01-01: what hatchling itself uses, so that builds are alike
 
 
-def build(target: Path, *, sdist: bool = True) -> list[Path]:
-    """Build all four packages into `target`; returns the wheels. Raises CalledProcessError with the output."""
+def build(target: Path, *, sdist: bool = True, packages: Path = ROOT / "packages") -> list[Path]:
+    """Build the four packages below `packages` into `target`; returns the wheels.
+
+    Raises CalledProcessError with the output.
+    """
     for package in PACKAGES:
         kinds = ["--target", "wheel"] + (["--target", "sdist"] if sdist else [])
         subprocess.run(
             [sys.executable, "-m", "hatchling", "build", "--directory", str(target.resolve()), *kinds],
-            cwd=ROOT / "packages" / package,
+            cwd=packages / package,
             env=os.environ | {"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH},
             check=True,
             capture_output=True,

@@ -2,16 +2,25 @@
 
 import os
 import re
+import shutil
 import subprocess
+import sys
+import tarfile
 import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from demo.processes import Process, end_all_under
+from demo.processes import clean_environment as clean
+from nixfleet_agent.environment import parse
 from scripts.build import PACKAGES, ROOT, build
 from tests.support.lab import Lab, lab
 
+_NOT_SOURCE = shutil.ignore_patterns("__pycache__", "node_modules", "dist")
 COMMANDS = {
     "nixfleet-protocol": "nixfleet",
     "nixfleet-server": "nixfleet-server",
@@ -121,6 +130,75 @@ def test_three_lines_of_python_and_the_command_work_from_the_client_extra(
 
 
 def test_a_build_is_reproducible(wheels: Path, tmp_path: Path) -> None:
-    build(tmp_path, sdist=False)
-    for wheel in wheels.glob("*.whl"):
-        assert wheel.read_bytes() == (tmp_path / wheel.name).read_bytes()
+    made = []
+    for place, when in ((tmp_path / "first", 1), (tmp_path / "second", 2_000_000_000)):
+        source = shutil.copytree(ROOT / "packages", tmp_path / f"packages-{when}", ignore=_NOT_SOURCE)
+        for path in source.rglob("*"):  # a checkout of another day
+            os.utime(path, (when, when))
+        build(place, packages=source)
+        made.append({file.name: file.read_bytes() for file in place.iterdir()})
+    first, second = made
+    assert len(first) == 2 * len(PACKAGES)
+    assert [name for name in first if first[name] != second.get(name)] == []
+    assert {wheel.name: wheel.read_bytes() for wheel in wheels.glob("*.whl")}.items() <= first.items()
+
+
+def test_what_is_built_is_fit_to_be_uploaded(tmp_path: Path) -> None:
+    build(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *tmp_path.iterdir()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("PASSED") == 2 * len(PACKAGES)
+    for package in PACKAGES:
+        module = package.replace("-", "_")
+        [wheel] = tmp_path.glob(f"{module}-*.whl")
+        [sdist] = tmp_path.glob(f"{module}-*.tar.gz")
+        with zipfile.ZipFile(wheel) as inside:
+            names = inside.namelist()
+        assert f"{module}/py.typed" in names
+        assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+        with tarfile.open(sdist) as inside:
+            names = [name.partition("/")[2] for name in inside.getnames()]
+        assert {"LICENSE", "CHANGELOG.md", "README.md", f"src/{module}/py.typed"} <= set(names)
+
+
+@pytest.mark.long
+def test_pip_install_then_enroll_joins_a_running_server(here: Lab, wheels: Path, tmp_path: Path) -> None:
+    binaries = clean_environment(tmp_path / "venv", wheels, "nixfleet-agent")
+    source = here.repository("joined", {"switch": "echo switched by who joined"})
+    admin = here.server.add_token("enrolling", "admin")
+    made = httpx.post(
+        f"{here.server.url}/api/v1/enroll-tokens",
+        json={"host": "joined"},
+        headers={"Authorization": f"Bearer {admin}"},
+    ).json()
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": str(tmp_path / "state")}
+    words = ("enroll", here.server.url, made["token"], "--user", "--no-start", "--hostname", "joined")
+    more = ("--repo-url", source, "--platform", "script", "--set", "NIXFLEET_INTERVAL=1")
+
+    joined = run(binaries / "nixfleet-agent", *words, *more, **home)
+
+    assert joined.returncode == 0, joined.stderr
+    environment = parse((tmp_path / ".config" / "nixfleet" / "agent.env").read_text())
+    agent = Process(
+        [str(binaries / "nixfleet-agent"), "run"], clean(home | environment), tmp_path / "agent.log"
+    )
+    agent.start()
+    try:
+        here.online("joined")
+        ended = here.ended(here.client.run("joined", "pull-switch").id)
+        assert ended.result == "ok", agent.tail()
+        assert b"switched by who joined" in here.server_log(ended.run_id)
+        told = run(binaries / "nixfleet-agent", "unenroll", "--user", **home)
+        assert told.returncode == 0, told.stderr
+        assert not (tmp_path / ".config" / "nixfleet").exists()
+    finally:
+        agent.end()
+        end_all_under(tmp_path)
+    used = run(binaries / "nixfleet-agent", *words, **home)
+    assert used.returncode == 4
+    assert "nixfleet-server enroll-token" in used.stderr
