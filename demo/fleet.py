@@ -1,7 +1,9 @@
 """The demo fleet: its directory, repository, server and agents."""
 
+import platform
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -47,6 +49,8 @@ def running(directory: Path | None = None, *, port: int | None = None, pause: fl
         source = base / "repository"
         if not source.exists():
             repository.make(source)
+            (source / "hosts/lab1/platform").write_text(f"{_platform()}\n")
+            repository.commit(source, "lab1 is built for the machine that the demo runs on")
         server = Server(base / "server", secrets.token_urlsafe(12), port or free_port())
         tokens = {host.name: server.add_host(host.name, host.criticality) for host in HOSTS}
         token = server.add_token("demo")
@@ -81,26 +85,35 @@ def _demo_environment(host: Host, home: Path, pause: float) -> dict[str, str]:
         "DEMO_PAUSE": str(pause),
     }
     if host.nix and shutil.which("nix"):
-        environment |= _private_store(home / "nix") | {"DEMO_NIX": "1"}
+        environment |= _nixos(root) | {"DEMO_NIX": "1"}
     return environment
 
 
-def _private_store(place: Path) -> dict[str, str]:
-    """A Nix store of the demo's own: nothing of the machine's store or profiles is touched."""
-    etc = place / "etc"
-    etc.mkdir(parents=True, exist_ok=True)
+def _nixos(root: Path) -> dict[str, str]:
+    """A NixOS host whose / is a directory of the demo's own: nothing of the machine's store or profiles is touched."""
+    etc = root / "etc/nix"
+    for place in (etc, root / "run", root / "nix/var/nix/profiles"):
+        place.mkdir(parents=True, exist_ok=True)
     (etc / "nix.conf").write_text(
         "experimental-features = nix-command flakes\nsandbox = false\nbuild-users-group =\nsubstituters =\n"
     )
     return {
+        "NIXFLEET_PLATFORM": "nixos",
+        "NIXFLEET_ROOT": str(root),
         "NIX_CONF_DIR": str(etc),
-        "NIX_STORE_DIR": str(place / "store"),
-        "NIX_STATE_DIR": str(place / "var/nix"),
-        "NIX_LOG_DIR": str(place / "var/log"),
-        "NIX_LOCALSTATE_DIR": str(place / "var"),
-        "XDG_CACHE_HOME": str(place / "cache"),
+        "NIX_STORE_DIR": str(root / "nix/store"),
+        "NIX_STATE_DIR": str(root / "nix/var/nix"),
+        "NIX_LOG_DIR": str(root / "nix/var/log/nix"),
+        "NIX_LOCALSTATE_DIR": str(root / "nix/var"),
+        "XDG_CACHE_HOME": str(root / "cache"),
         "NIX_REMOTE": "",
     }
+
+
+def _platform() -> str:
+    """What Nix calls this machine."""
+    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine())
+    return f"{machine}-{'darwin' if sys.platform == 'darwin' else 'linux'}"
 
 
 def _wait_until_online(fleet: Fleet) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Host:
-    """A host of the demo. `nix`: its switch builds with Nix, where `nix` is on the machine."""
+    """A host of the demo. `nix`: a NixOS host in a directory, where `nix` is on the machine."""
 
     name: str
     criticality: str

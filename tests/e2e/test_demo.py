@@ -50,10 +50,10 @@ def test_once_runs_everything_and_ends_as_expected(tmp_path: Path) -> None:
     assert (
         place / "web1/root/current-system/motd"
     ).read_text() == "Welcome to web1, configured by the NixFleet demo.\n"
-    profile = place / "lab1/root/profiles/system"
+    profile = place / "lab1/root/nix/var/nix/profiles/system"
     assert re.fullmatch(r"system-\d+-link", str(profile.readlink()))
-    assert profile.resolve().parent == place / "lab1/nix/store"
-    assert "Welcome to lab1" in profile.resolve().read_text()
+    assert profile.resolve().parent == place / "lab1/root/nix/store"
+    assert "Welcome to lab1" in (profile.resolve() / "motd").read_text()
     assert left_behind(place) == []
 
 

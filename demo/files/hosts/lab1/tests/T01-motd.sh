@@ -1,5 +1,5 @@
 #!/bin/sh
 set -e
 system=$DEMO_ROOT/current-system
-[ -d "$system" ] && system=$system/motd   # switched without Nix
-grep -F "$(cat hosts/lab1/motd)" "$system"
+[ -z "${DEMO_NIX:-}" ] || system=$DEMO_ROOT/run/current-system
+grep -F "$(cat hosts/lab1/motd)" "$system/motd"

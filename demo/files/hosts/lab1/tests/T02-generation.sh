@@ -1,7 +1,8 @@
 #!/bin/sh
 set -e
 if [ -n "${DEMO_NIX:-}" ]; then
-  [ "$(readlink -f "$DEMO_ROOT/profiles/system")" = "$(readlink -f "$DEMO_ROOT/current-system")" ]
+  profile=$DEMO_ROOT/nix/var/nix/profiles/system
+  [ "$(readlink -f "$profile")" = "$(readlink -f "$DEMO_ROOT/run/current-system")" ]
   echo "the current system is the profile's generation"
 else
   [ "$(cat "$DEMO_ROOT/current-system/commit")" = "$(git rev-parse HEAD)" ]

@@ -70,7 +70,8 @@ def restart(config: Config) -> bool:
         argv = ["launchctl", "kickstart", "-k", f"{domain}/{LABEL}"]
     elif unit and unit.endswith(".service") and os.path.isdir("/run/systemd/system"):
         whose = ["--user"] if pid and "/user@" in (cgroup.path_of(pid) or "") else []
-        argv = ["systemctl", *whose, "restart", "--no-block", unit]
+        if config.resident_user or _leads(whose, unit, pid):
+            argv = ["systemctl", *whose, "restart", "--no-block", unit]
     if argv:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             done = subprocess.run(
@@ -79,6 +80,17 @@ def restart(config: Config) -> bool:
             if done.returncode == 0:
                 return True
     ring_once(config.resident_dir, "reconnect")
+    return False
+
+
+def _leads(whose: list[str], unit: str, pid: int | None) -> bool:
+    """Whether the unit is the resident's own, and not one of somebody who started it besides other things."""
+    argv = ["systemctl", *whose, "show", "--property=MainPID", "--value", unit]
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_RESTART_TIMEOUT
+        )
+        return done.stdout.strip() == str(pid).encode()
     return False
 
 
