@@ -5,13 +5,13 @@ import os
 import sys
 
 from nixfleet_protocol.__about__ import __version__
-from nixfleet_protocol.cli.commands import hosts, logs, run, runs, stop
+from nixfleet_protocol.cli.commands import audit, enroll_token, host, hosts, logs, run, runs, stop, token
 from nixfleet_protocol.cli.output import Out
 from nixfleet_protocol.cli.terminal import clean
 from nixfleet_protocol.client import Client, Settings
 from nixfleet_protocol.errors import Misconfigured, NixFleetError, NotAllowed, NotConnected, Refused
 
-COMMANDS = (hosts, run, runs, logs, stop)
+COMMANDS = (hosts, host, run, runs, logs, stop, enroll_token, token, audit)
 
 DONE, FAILED, WRONG, UNREACHABLE, FORBIDDEN, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 141
 EXIT_CODES: tuple[tuple[type[NixFleetError], int], ...] = (
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nixfleet {__version__}")
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+        name = command.__name__.rpartition(".")[2].replace("_", "-")
         text = (command.__doc__ or "").partition("\n")[0]
         sub = subcommands.add_parser(name, help=text, description=text, parents=[_common()])
         sub.add_argument("--version", action="version", version=f"nixfleet {__version__}")

@@ -69,6 +69,11 @@ class Out:
         for row in cells:
             self.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
+    def fields(self, rows: Iterable[tuple[str, str | None]]) -> None:
+        """One thing, a field a line; what is not known is a dash."""
+        for name, value in rows:
+            self.line(f"{name:<14}{clean(value or '') or '-'}")
+
     def outcome(self, view: RunView, *, details: bool) -> None:
         """How a run ended, in one line; with `details` also what failed tests printed."""
         good = view.result in GOOD_RESULTS
@@ -126,6 +131,14 @@ def ago(millis: int | None) -> str | None:
         return None
     seconds = max(0, int(time.time() - millis / 1000))
     return f"{_largest(seconds)} ago" if seconds else "now"
+
+
+def ahead(millis: int | None) -> str | None:
+    """A moment to come as its distance from now, as `3 min`; one that has passed as `over`."""
+    if millis is None:
+        return None
+    seconds = int(millis / 1000 - time.time())
+    return _largest(seconds) if seconds > 0 else "over"
 
 
 def duration(began: int | None, ended: int | None) -> str | None:

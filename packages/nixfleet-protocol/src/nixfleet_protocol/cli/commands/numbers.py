@@ -12,6 +12,15 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def duration(text: str) -> int:
+    """Seconds of a duration as `90`, `15m`, `2h` or `30d`. Raises ArgumentTypeError."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    if not (number.isascii() and number.isdigit() and len(number) <= 9):
+        raise ArgumentTypeError("expected a duration as 90s, 15m, 2h or 30d")
+    return int(number) * units[unit]
+
+
 def seconds(text: str) -> float:
     """Seconds above 0, at most 7 days. Raises ArgumentTypeError."""
     try:
