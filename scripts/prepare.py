@@ -29,6 +29,7 @@ PROGRAMS = {
     "ssh": "openssh-client",
     "gpg": "gnupg",
     "faketime": "faketime",
+    "nft": "nftables",
 }
 """Program on PATH → Debian package."""
 FILES = {

@@ -16,6 +16,7 @@ class Proxy:
         self.said = bytearray()
         """The newest bytes that clients sent, at most 64 KiB."""
         self._target = target
+        self._host = host
         self._open = threading.Event()
         self._open.set()
         self._refusing = False
@@ -27,7 +28,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     def freeze(self, seconds: float) -> None:
         """Connections stay, but for so long nothing passes."""
