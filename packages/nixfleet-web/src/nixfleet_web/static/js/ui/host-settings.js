@@ -80,7 +80,7 @@ export const hostSettings = (app) => () => ({
   async remove() {
     const sure = await app.ask({
       title: `Remove ${this.hostId}?`,
-      text: `Its token stops working at once, and the server forgets the host and its runs. On the host nothing is changed: its agent goes on trying to connect until you take it away there.`,
+      text: `Its token stops working at once, and a command under way ends as lost here; the history of its runs stays. On the host nothing is changed: its agent goes on trying to connect until you take it away there.`,
       confirm: "Remove it",
       danger: true,
     });
