@@ -9,6 +9,7 @@ import pytest
 from nixfleet_server.api.openapi import document
 from nixfleet_server.api.problems import PROBLEMS
 from nixfleet_server.api.routes import RULES
+from nixfleet_server.api.rules import SOCKETS
 from tests.server.support import PASSWORD, FakeAgent, ServerThread, problem, start
 
 
@@ -20,7 +21,7 @@ def test_every_route_that_changes_something_is_audited_and_no_other_changes() ->
 
 
 def test_every_problem_is_one_that_a_route_can_answer_with() -> None:
-    assert set(PROBLEMS) == {code for rule in RULES for code in rule.codes}
+    assert set(PROBLEMS) == {code for rule in RULES for code in rule.codes} | set(SOCKETS)
 
 
 def test_what_is_done_and_what_is_refused_is_written_down(

@@ -62,6 +62,18 @@ CONNECTIONS_MAX = 2000
 """Connections a server serves at once: ten for each host of the largest fleet we design for. Fewer where the system
 allows a process few files; half of those are left to logs and the database."""
 
+WATCHERS_MAX = 64
+"""Browser sockets of one session or token at once: many tabs and scripts, and not what fills a server with snapshots."""
+
+# Rates, a second on one connection; so many more may come at once that an honest peer never meets them
+PINGS_PER_SECOND = 10
+"""WebSocket pings we answer: keep-alive needs one in many seconds, and each answer is work and memory of ours."""
+TALK_PER_SECOND, TALK_BURST = 50, 1000
+"""Messages of an agent that are not output: heartbeats at the shortest interval are 10, progress is 4 for each run. The
+burst is the results of RUNS_MAX runs after a long outage, begun and ended, and some."""
+REFUSED_PER_SECOND, REFUSED_BURST = 20, 2000
+"""Output records whose content broke a rule: each is looked at by itself, which costs a hundred times a good one."""
+
 # Texts, in characters
 HOSTNAME_MAX = 63
 """RFC 1123 label."""

@@ -38,6 +38,10 @@ class Context:
     connections_max: int = limits.CONNECTIONS_MAX
     head_timeout: float = limits.HEAD_TIMEOUT
     body_timeout: float = limits.BODY_TIMEOUT
+    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    probed: dict[str, str] = field(default_factory=dict)
+    probed_at: float = float("-inf")
+    """What `/readyz` last found out by trying, and when, by the hub's monotonic clock."""
     unready: set[str] = field(default_factory=set)
     """Parts that `/readyz` last found bad."""
     attempts: Attempts = field(default_factory=dict)

@@ -7,9 +7,12 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto.events import Ping
 
 from nixfleet_protocol import limits
 from nixfleet_server import logging
+from nixfleet_server.domain.pace import Pace
 
 log = logging.get(__name__)
 
@@ -74,3 +77,21 @@ def bounded(connections_max: int, head_timeout: float) -> type[asyncio.Protocol]
                 self._late = None
 
     return Bounded
+
+
+class Sockets(WSProtocol):
+    """uvicorn's WebSockets, which cut off a peer that pings without end, or does not read what we answer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pings = Pace(limits.PINGS_PER_SECOND, 3 * limits.PINGS_PER_SECOND, self.loop.time())
+
+    def handle_ping(self, event: Ping) -> None:
+        """Answer, within bounds."""
+        if self.transport.is_closing():
+            return
+        if self._pings.takes(1, self.loop.time()) and self.writable.is_set():
+            super().handle_ping(event)
+            return
+        log.warning("connection cut: a flood of pings", client=self.client and self.client[0])
+        self.transport.abort()

@@ -23,7 +23,7 @@ from nixfleet_server.clock import wall_clock
 from nixfleet_server.context import Context
 from nixfleet_server.errors import ConfigError, Damaged, Refused
 from nixfleet_server.httpd import Server
-from nixfleet_server.intake import bounded, raise_file_limit
+from nixfleet_server.intake import Sockets, bounded, raise_file_limit
 from nixfleet_server.live.bulk import Bulks
 from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
@@ -135,7 +135,7 @@ def make_server(shared: Context, started: Callable[[], None]) -> Server:
             app,
             http=bounded(shared.connections_max, shared.head_timeout),
             lifespan="off",
-            ws="wsproto",
+            ws=Sockets,
             ws_max_size=limits.FRAME_MAX,
             ws_per_message_deflate=False,
             ws_ping_interval=limits.PING_INTERVAL,

@@ -3,6 +3,7 @@
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from nixfleet_protocol import limits
 from nixfleet_server import logging
 from nixfleet_server.api.problems import PROBLEMS, problem
 from nixfleet_server.auth.guard import authenticate, bearer, same_origin, who_are_you
@@ -64,6 +65,11 @@ async def browser(socket: WebSocket) -> None:
         await _deny(socket, "shutting_down", "the server is about to restart")
         return
     await shared.hub.refresh()
+    if sum(watcher.key == principal.key for watcher in shared.hub.browsers) >= limits.WATCHERS_MAX:
+        log.warning("too many watchers", who=principal.name)
+        text = f"at most {limits.WATCHERS_MAX} sockets at once for one session or token"
+        await _deny(socket, "too_many_watchers", text)
+        return
     await socket.accept()
     connection = BrowserConnection(
         socket, shared.hub, peer=principal.name, key=principal.key, expires_at=principal.expires_at

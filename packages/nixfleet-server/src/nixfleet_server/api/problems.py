@@ -48,6 +48,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid": (422, "Invalid request"),
     "key_reused": (422, "The key was used for another request"),
     "unknown_command": (422, "Unknown command"),
+    "too_many_watchers": (429, "Too many sockets"),
     "too_many_searches": (429, "Too many searches"),
     "too_many_logins": (429, "Too many login attempts"),
     "too_many_attempts": (429, "Too many attempts"),

@@ -12,6 +12,8 @@ log = logging.get(__name__)
 API = "/api/v1"
 ALWAYS = ("internal", "plain_http", "unavailable")
 GUARDED = ("not_authenticated", "scope")
+SOCKETS = ("too_many_watchers",)
+"""Only sockets answer with these."""
 BODY = ("not_json", "invalid", "too_large", "too_slow")
 
 

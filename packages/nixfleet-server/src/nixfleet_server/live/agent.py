@@ -24,6 +24,7 @@ from nixfleet_protocol.messages import (
 )
 from nixfleet_protocol.session.server_end import ServerEnd
 from nixfleet_server import logging
+from nixfleet_server.domain.pace import Pace
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.life import begin, finish
@@ -61,6 +62,9 @@ class AgentConnection(Connection):
         self.end = ServerEnd()
         self._register_timeout = register_timeout
         self._silence_max = silence_max
+        now = hub.monotonic()
+        self._talk = Pace(limits.TALK_PER_SECOND, limits.TALK_BURST, now)
+        self._refused = Pace(limits.REFUSED_PER_SECOND, limits.REFUSED_BURST, now)
         self._outbox: list[Any] = []
         self._acks: dict[str, Ack] = {}
         self._ping_at = asyncio.get_running_loop().time() + limits.PING_INTERVAL
@@ -132,11 +136,17 @@ class AgentConnection(Connection):
             return
         if self.end.refused > refused:
             self.hub.counts.refused_records += self.end.refused - refused
+            if not self._refused.takes(self.end.refused - refused, self.hub.monotonic()):
+                raise RemoteProtocolError("too many records whose content breaks a rule")
             log.warning(
                 "output broke a rule and was not kept",
                 host=self.host.name,
                 records=self.end.refused - refused,
             )
+        if not self._talk.takes(
+            sum(type(message) is not Output for message in messages), self.hub.monotonic()
+        ):
+            raise RemoteProtocolError(f"more than {limits.TALK_PER_SECOND} messages a second")
         if self.ready:
             self._heard()
         for kind, group in groupby(messages, type):

@@ -136,6 +136,11 @@ class Hub:
         if host.connection and not host.record.accepts(host.connection.key, self.now()):
             host.connection.dismiss("revoked", "this host has a new token")
 
+    async def round_trip(self) -> None:
+        """Return once nothing holds the hub up."""
+        async with self._loading:
+            pass
+
     # What watchers are told
 
     def host_changed(self, host: LiveHost) -> None:
