@@ -2,7 +2,7 @@
 
 import pytest
 
-from nixfleet_server.auth.passwords import hash_password, verify
+from nixfleet_server.auth.passwords import check_new, hash_password, verify
 
 
 @pytest.mark.parametrize("scheme", ["argon2id", "bcrypt"])
@@ -27,3 +27,34 @@ def test_bcrypt_would_cut_a_long_password_so_it_is_refused() -> None:
 def test_a_broken_hash_lets_nobody_in(hashed: str) -> None:
     assert not verify("", hashed)
     assert not verify("plain", hashed)
+
+
+def test_without_a_password_the_same_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nixfleet_server.auth import passwords
+
+    hashed: list[str] = []
+    real = passwords._ARGON2
+
+    class Counting:
+        def verify(self, stored: str, data: bytes) -> bool:
+            hashed.append(stored)
+            return real.verify(stored, data)
+
+    right = hash_password("right horse")
+    monkeypatch.setattr(passwords, "_ARGON2", Counting())
+    assert not verify("anything", None)
+    assert not verify("wrong", right)
+    assert verify("right horse", right)
+    assert len(hashed) == 3
+    parameters = {text.split("$")[3] for text in hashed}
+    assert len(parameters) == 1  # the same memory, passes and lanes
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 11, "a" * 40, "abababababababab"])
+def test_a_weak_password_is_not_taken(password: str) -> None:
+    with pytest.raises(ValueError, match="password"):
+        check_new(password)
+
+
+def test_a_long_password_is_taken() -> None:
+    check_new("correct horse battery")
