@@ -23,14 +23,17 @@ class Refused(Exception):
 
 
 def bumped(version: str, part: str) -> str:
-    """The next version. `part`: major, minor, patch, or a version greater than this one. Raises Refused."""
+    """The next version. `part`: major, minor, patch, or a version not below this one, which may be unreleased yet.
+
+    Raises Refused.
+    """
     now = parsed(version)
     if part in ("major", "minor", "patch"):
         place = ("major", "minor", "patch").index(part)
         new = (*now[:place], now[place] + 1, *(0,) * (2 - place))
     else:
         new = parsed(part)
-        if new <= now:
+        if new < now:
             raise Refused(f"{part} does not come after {version}")
     return ".".join(map(str, new))
 
@@ -45,6 +48,8 @@ def parsed(version: str) -> tuple[int, ...]:
 
 def dated(changelog: str, version: str, day: str) -> str:
     """The changelog with what is unreleased under the new version. Raises Refused when that is nothing."""
+    if f"## {version} " in changelog:
+        raise Refused(f"{version} is released already")
     before, heading, rest = changelog.partition(f"{UNRELEASED}\n")
     text = re.split(r"^## ", rest, maxsplit=1, flags=re.MULTILINE)[0]
     if not heading or not text.strip():

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nixfleet_agent import __version__
 from nixfleet_protocol.messages import Heartbeat, Ping, Pong, Progress
 from tests.agent.conftest import Agent, Repo
 from tests.agent.fake_server import FakeServer
@@ -276,7 +277,7 @@ def test_restart_leaves_for_the_supervisor_and_reports_afterwards(server: FakeSe
 
     assert code == 0
     assert server.closes[0] == (1000, "restart")
-    assert (end.status, end.message) == ("ok", "the agent restarted, version 0.1.0")
+    assert (end.status, end.message) == ("ok", f"the agent restarted, version {__version__}")
 
 
 def test_sigterm_closes_politely_and_leaves_the_command_running(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import nixfleet_protocol
 from nixfleet_agent.__about__ import __version__
 from nixfleet_protocol.messages import Status
 from scripts.build import ROOT
@@ -127,7 +128,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 shutil.copytree(found, site / top, dirs_exist_ok=True)
             elif found.exists():
                 shutil.copy2(found, site / top)
-    wheel("nixfleet-protocol", "0.1.0+here", place / "wheels", place / "scratch")
+    wheel("nixfleet-protocol", f"{nixfleet_protocol.__version__}+here", place / "wheels", place / "scratch")
     wheel("nixfleet-agent", OLD, place / "wheels", place / "scratch")
     return place
 

@@ -32,7 +32,7 @@ def test_a_bump_always_comes_after(numbers: tuple[int, ...], part: str) -> None:
     assert parsed(bumped(version, part)) > parsed(version)
 
 
-@pytest.mark.parametrize("part", ["0.1.0", "0.0.9", "1.2", "next", "1.2.3rc1"])
+@pytest.mark.parametrize("part", ["0.0.9", "1.2", "next", "1.2.3rc1"])
 def test_what_is_no_next_version_is_refused(part: str) -> None:
     with pytest.raises(Refused):
         bumped("0.1.0", part)
@@ -42,6 +42,8 @@ def test_the_changelog_is_dated_and_must_say_something() -> None:
     assert dated(CHANGELOG, "0.2.0", "2026-12-01") == CHANGELOG.replace(
         "## Unreleased", "## 0.2.0 - 2026-12-01"
     )
+    with pytest.raises(Refused, match="already"):
+        dated(CHANGELOG, "0.1.0", "2026-12-01")
     empty = CHANGELOG.replace("### Added\n\n- A thing.\n\n", "")
     for nothing in (empty, CHANGELOG.replace("## Unreleased", "## Soon")):
         with pytest.raises(Refused, match="Unreleased"):

@@ -35,8 +35,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def clean_environment(place: Path, wheels: Path, requirement: str) -> Path:
-    """A new virtual environment with just this requirement; returns its bin directory."""
+def clean_environment(place: Path, wheels: Path, *requirements: str) -> Path:
+    """A new virtual environment with just these requirements; returns its bin directory."""
     venv.create(place, with_pip=True)
     python = place / "bin" / "python"
     done = subprocess.run(
@@ -49,7 +49,7 @@ def clean_environment(place: Path, wheels: Path, requirement: str) -> Path:
             "--disable-pip-version-check",
             "--find-links",
             wheels,
-            requirement,
+            *requirements,
         ],
         capture_output=True,
         text=True,
