@@ -17,6 +17,7 @@ export const NO_RUN = {
   ended: false,
   stoppable: false,
   slow: "",
+  decidable: false,
   outcome: "",
   message: "",
   meaning: "",
@@ -48,6 +49,7 @@ export function runView(run, now, history = []) {
     ended,
     stoppable: running,
     slow: running ? slow(run, now) : "",
+    decidable: typeof run.options?.timeout !== "number", // the host keeps a time-out that was given with the command
     outcome: outcome(run, word.label),
     message: run.message,
     meaning: meaning(run),

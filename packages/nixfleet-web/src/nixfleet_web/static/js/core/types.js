@@ -112,6 +112,7 @@
  * @property {string} run_id
  * @property {string} host_id
  * @property {string} command
+ * @property {{timeout?: number|null}} options as given with the command
  * @property {RunState} state
  * @property {string|null} result
  * @property {number|null} exit_code

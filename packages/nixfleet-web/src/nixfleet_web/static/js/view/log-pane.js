@@ -18,6 +18,7 @@ export class LogPane {
   /** @type {Map<number, string>} */ #took = new Map();
   /** @type {number|null} */ #looked = null;
   /** @type {number|null} */ #ended = null;
+  /** @type {number|null} */ #awaited = null; // to be gone to once there is room to draw
   /** @type {LogData|null} */ #data = null;
   /** @type {(seq: number) => string} */ #href = () => "";
 
@@ -38,7 +39,7 @@ export class LogPane {
     this.#data = data;
     this.#href = href;
     this.#folded = new Set();
-    this.#looked = this.#ended = null;
+    this.#looked = this.#ended = this.#awaited = null;
     this.#learnParts();
     this.#window.reset(this.#source());
     this.#count();
@@ -75,6 +76,7 @@ export class LogPane {
   goTo(seq) {
     const part = this.#data?.parts.partOf(seq);
     if (part && part.seq !== seq && this.#folded.delete(part.seq)) this.#refold();
+    this.#awaited = this.scroller.clientHeight ? null : seq;
     const before = this.#looked;
     this.#looked = seq;
     if (before !== null) this.refresh(before, before);
@@ -82,6 +84,11 @@ export class LogPane {
     const element = this.#window.element(row);
     if (element && this.#inView(element)) this.refresh(seq, seq);
     else this.#window.show(row, this.scroller.clientHeight / 3);
+  }
+
+  /** The pane has another size than before. */
+  resized() {
+    if (this.#awaited !== null && this.scroller.clientHeight) this.goTo(this.#awaited);
   }
 
   /** @param {boolean} on fold all parts, or none */

@@ -60,7 +60,7 @@ export class LogView extends HTMLElement {
     const pane = make("div", "log-pane");
     pane.append(this.#pane.scroller, this.#empty, this.#news);
     this.append(this.#bar.element, pane);
-    new ResizeObserver(() => this.#stick()).observe(this.#pane.scroller);
+    new ResizeObserver(() => (this.#pane.resized(), this.#stick())).observe(this.#pane.scroller);
     this.#choose("wrap", recall("wrap", matchMedia("(max-width: 900px)").matches ? "yes" : "no") === "yes");
     this.#choose("times", recall("times", "no") === "yes");
     this.begin("");

@@ -1,0 +1,329 @@
+"""Reading a log: search, first error, parts, links to lines, what is missing, what a run left, a million lines."""
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from nixfleet_protocol.messages import CommandMessage, ProgressState
+from nixfleet_protocol.messages import TestFailure as Failure
+from nixfleet_protocol.messages import TestReport as Report
+from nixfleet_protocol.messages.parts import BuildFailure, NixProgress, Outcome, Step
+from tests.browser.big_log import grow
+from tests.browser.conftest import LogIn
+from tests.browser.simulated import SimulatedAgent
+from tests.support.lab import Lab, lab, until
+
+pytestmark = pytest.mark.needs("chromium", "git")
+
+Simulate = Callable[..., SimulatedAgent]
+ERROR = "\x1b[31;1merror:\x1b[0m builder for '/nix/store/x-hello.drv' failed"
+
+
+def log(page: Page) -> Locator:
+    return page.locator("nf-log")
+
+
+def line(page: Page, seq: int) -> Locator:
+    return page.locator(f'.log-line[data-seq="{seq}"]')
+
+
+def build(self: SimulatedAgent, command: CommandMessage) -> None:
+    """4,000 lines with an error at 1,502, a part that was not kept, and what the run left."""
+    self.begin(command)
+    self.say(command, "pull: main from git@git.example.org:me/machines.git", stream="note")
+    for number in range(2, 502):
+        self.say(command, f"Receiving objects {number}")
+    self.say(command, "build: web1 at 9a7be02", stream="note")
+    for number in range(503, 1502):
+        self.say(
+            command, f"\x1b[34mhello>\x1b[0m needle {number}" if number % 100 == 0 else f"hello> {number}"
+        )
+    self.say(command, ERROR, stream="stderr")
+    for number in range(1503, 4000):
+        self.say(command, f"after {number}")
+    self.say(command, "[3145728 bytes of output were not kept: the limit is 4 bytes a run]", stream="note")
+    failure = BuildFailure(
+        name="hello-2.12",
+        derivation="/nix/store/x-hello.drv",
+        reason="exit code 2",
+        log="undefined reference\nmake: *** Error 1\n",
+    )
+    steps = (Step(name="pull", outcome="ok", seconds=2.0), Step(name="build", outcome="failed", seconds=61.0))
+    self.end(command, "failed", exit_code=1, outcome=Outcome(steps=steps, failures=(failure,)))
+
+
+@pytest.fixture
+def built(fleet: Lab, simulate: Simulate, request: pytest.FixtureRequest) -> str:
+    """The run's id. It is made once a module."""
+    made: str | None = getattr(request.module, "_built", None)
+    if made is None:
+        simulate("builder", play=build)
+        run = fleet.client.run("builder", "switch")
+        run.wait(120)
+        made = request.module._built = run.id
+    return made
+
+
+def test_the_whole_log_is_searched_and_matches_are_gone_through(
+    fleet: Lab, log_in: LogIn, built: str
+) -> None:
+    page = log_in(fleet, f"/#/runs/{built}")
+    expect(line(page, 4000)).to_be_in_viewport()
+    page.keyboard.press("Control+f")
+    field = page.get_by_role("searchbox", name="Search the log")
+    expect(field).to_be_focused()
+    page.keyboard.type("NEEDLE")
+    tally = page.locator(".log-tally")
+    expect(tally).to_have_text("1/10")
+    expect(line(page, 600)).to_be_in_viewport()
+    expect(line(page, 600).locator("mark")).to_have_text("needle")
+    page.keyboard.press("Enter")
+    expect(tally).to_have_text("2/10")
+    expect(line(page, 700)).to_be_in_viewport()
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    expect(tally).to_have_text("10/10")
+    expect(line(page, 1500)).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.locator(".log-scroller")).to_be_focused()
+    expect(page.locator("nf-log mark")).to_have_count(0)
+    expect(page.get_by_role("region", name="Runs and output")).to_be_visible()
+
+
+def test_the_keyboard_alone_leads_from_the_login_to_the_error_of_a_failed_host(
+    fleet: Lab, watched: object, log_in: LogIn, built: str
+) -> None:
+    page = watched.new_page()  # type: ignore[attr-defined]
+    page.goto(f"{fleet.server.url}/login")
+    page.keyboard.type(fleet.password)
+    page.keyboard.press("Enter")
+    expect(page.locator(".live")).to_have_text("Live")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("builder")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="builder", level=1)).to_be_focused()
+    failed = (
+        page.get_by_role("main").get_by_role("link").filter(has_text="Switch").filter(has_text="failed").first
+    )
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if failed.evaluate("element => element === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("hello-2.12")
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.locator(".log-scroller").evaluate("element => element === document.activeElement"):
+            break
+    page.keyboard.press("e")
+    expect(line(page, 1502)).to_be_in_viewport()
+    expect(line(page, 1502)).to_contain_text("error: builder for '/nix/store/x-hello.drv' failed")
+
+
+def test_parts_fold_and_say_how_long_they_took_and_what_is_missing_is_marked(
+    fleet: Lab, log_in: LogIn, built: str
+) -> None:
+    page = log_in(fleet, f"/#/runs/{built}")
+    expect(line(page, 4000)).to_have_attribute("data-mark", "gap")
+    expect(line(page, 4000)).to_contain_text("3145728 bytes of output were not kept")
+    page.get_by_role("button", name="Fold all parts").click()
+    expect(page.locator(".log-line")).to_have_count(2)
+    expect(line(page, 1)).to_contain_text("500 lines")
+    expect(line(page, 502)).to_contain_text("3,498 lines")
+    page.get_by_role("button", name="Unfold pull").click()
+    expect(line(page, 2)).to_be_in_viewport()
+    page.get_by_role("button", name="First error").click()
+    expect(line(page, 1502)).to_be_in_viewport()
+
+
+def test_what_failed_stands_above_the_log_with_its_last_lines(fleet: Lab, log_in: LogIn, built: str) -> None:
+    page = log_in(fleet, f"/#/runs/{built}")
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("Switch failed")
+    expect(result.get_by_role("list", name="Steps")).to_contain_text("pull")
+    expect(result.get_by_role("list", name="Steps")).to_contain_text("1:01 min")
+    failure = result.locator(".failure")
+    expect(failure).to_contain_text("make: *** Error 1")
+    expect(failure).to_contain_text("nix log /nix/store/x-hello.drv")
+
+
+def test_a_line_has_an_address_and_times_can_be_shown(fleet: Lab, log_in: LogIn, built: str) -> None:
+    page = log_in(fleet, f"/#/runs/{built}/L777")
+    expect(line(page, 777)).to_be_in_viewport()
+    expect(line(page, 777)).to_have_attribute("data-looked", "")
+    line(page, 779).locator(".log-n").click()
+    expect(line(page, 779)).to_have_attribute("data-looked", "")
+    assert page.url.endswith(f"/#/runs/{built}/L779")
+    at = line(page, 779).locator(".log-at")
+    expect(at).to_be_hidden()
+    page.get_by_role("button", name="Time of each line").click()
+    expect(at).to_be_visible()
+    assert at.get_attribute("data-t") != ""
+    page.get_by_role("button", name="Time of each line").click()
+
+
+def test_records_that_the_server_lost_are_told_with_their_number(
+    fleet: Lab, log_in: LogIn, built: str
+) -> None:
+    page = log_in(fleet)
+
+    def without(route: object) -> None:
+        answer = route.fetch()  # type: ignore[attr-defined]
+        body = answer.json()
+        body["records"] = [record for record in body["records"] if not 11 <= record["seq"] <= 40]
+        route.fulfill(response=answer, json=body)  # type: ignore[attr-defined]
+
+    page.route("**/log?from=*", without)
+    page.goto(f"{fleet.server.url}/#/runs/{built}/L5")
+    # What lies in the middle of an answer is not taken, and asked for by itself.
+    expect(log(page)).to_contain_text("30 lines missing here")
+    expect(line(page, 41)).to_contain_text("Receiving objects 41")
+
+
+def test_the_whole_log_is_copied_and_downloaded_as_the_program_wrote_it(
+    fleet: Lab, log_in: LogIn, built: str
+) -> None:
+    page = log_in(fleet, f"/#/runs/{built}")
+    expect(line(page, 4000)).to_be_in_viewport()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the log").click()
+    expect(page.get_by_role("log", name="Messages")).to_contain_text("The log is copied")
+    copied: str = page.evaluate("navigator.clipboard.readText()")
+    assert copied.count("\n") == 4000
+    assert "hello> needle 600\n" in copied
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the log").click()
+    assert b"\x1b[34mhello>\x1b[0m needle 600\n" in Path(download.value.path()).read_bytes()
+
+
+def test_what_nix_does_is_told_and_a_run_that_takes_long_asks(tmp_path: Path, log_in: LogIn) -> None:
+    nix = NixProgress(
+        planning=False,
+        built=12,
+        to_build=40,
+        copied=3,
+        to_copy=9,
+        current="linux-6.12",
+        build_phase="buildPhase",
+    )
+    with lab(tmp_path, NIXFLEET_TIMEOUTS="test=1/400") as mine:
+        token = mine.server.add_host("slow1")
+        with closing(SimulatedAgent(mine.server.url, token, "slow1", play=SimulatedAgent.begin)) as agent:
+            agent.start()
+            run = mine.client.run("slow1", "test")
+            until(lambda: agent.commands, "the command at the agent")
+            page = log_in(mine, f"/#/runs/{run.id}")
+            dock = page.get_by_role("region", name="Runs and output")
+            expect(dock).to_contain_text("This takes longer than it should. It is ended in")
+            agent.progress(agent.commands[0], ProgressState(phase="build", nix=nix))
+            expect(dock).to_contain_text("building 12/40, copying 3/9")
+            expect(dock).to_contain_text("linux-6.12 · buildPhase")
+            expect(dock.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "31")
+            dock.get_by_role("button", name="Let it run").click()
+            expect(dock.get_by_text("It is ended in")).to_be_hidden()
+            assert mine.client.get_run(run.id).view.timeout_at is None
+            agent.end(agent.commands[0])
+
+
+def test_each_test_is_a_part_that_says_how_it_ended(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
+    def play(self: SimulatedAgent, command: CommandMessage) -> None:
+        self.begin(command)
+        for number, word in ((1, "passed"), (2, "failed with exit code 1")):
+            self.say(command, f"test: {number}/2 T0{number}-x.sh", stream="note")
+            self.say(command, f"output of {number}")
+            self.say(command, f"test: T0{number}-x.sh {word}", stream="note")
+        failure = Failure(name="T02-x.sh", exit_code=1, output="no answer\n")
+        self.end(command, "failed", tests=Report(total=2, passed=1, failed=1, failures=(failure,)))
+
+    simulate("tested", play=play)
+    run = fleet.client.run("tested", "test")
+    run.wait(30)
+    page = log_in(fleet, f"/#/runs/{run.id}")
+    page.get_by_role("button", name="Fold all parts").click()
+    expect(page.locator(".log-line")).to_have_count(2)
+    expect(page.locator(".log-line").nth(0)).to_contain_text("passed · 2 lines")
+    expect(page.locator(".log-line").nth(1)).to_contain_text("failed · 2 lines")
+    expect(page.locator(".failure")).to_contain_text("no answer")
+
+
+def test_opened_in_the_middle_a_killed_server_costs_no_line_and_doubles_none(
+    tmp_path: Path, log_in: LogIn
+) -> None:
+    """The page follows from near the end: what was before is asked for, what comes is followed, both over a restart."""
+    first, last = 3000, 3100
+    with lab(tmp_path) as mine:
+        script = f"seq -f 'line %.0f' {first}; i={first}; while [ $i -lt {last} ]; do i=$((i+1)); echo line $i; sleep 0.1; done"
+        mine.agent("web1", {"switch": "true", "hosts/web1/tests/T01-slow.sh": script})
+        mine.client.run("web1", "pull").wait(60)
+        run = mine.client.run("web1", "test")
+        until(lambda: mine.client.get_run(run.id).view.lines > first, "the first lines at the server")
+        page = log_in(mine, f"/#/runs/{run.id}")
+        expect(page.get_by_text("line 3010", exact=True)).to_be_attached()
+        mine.server.process.end(signal.SIGKILL)
+        expect(page.locator(".banner")).to_contain_text("No connection to the server")
+        mine.server.start()
+        expect(page.locator(".live")).to_have_text("Live", timeout=90_000)
+        expect(page.locator(".result")).to_contain_text("Test ok", timeout=90_000)
+        expected = [f"line {number}" for number in range(1, last + 1)]
+        whole: str = page.evaluate("document.querySelector('nf-log').text()")
+        assert [one for one in whole.splitlines() if one.startswith("line ")] == expected
+        page.locator(".log-scroller").focus()
+        page.keyboard.press("Home")
+        expect(page.get_by_text("line 1", exact=True)).to_be_in_viewport()
+        shown: list[str] = []
+        for _ in range(400):  # as a reader sees them, screen by screen
+            page.wait_for_timeout(15)
+            for text in page.locator(".log-line:not([data-waiting])").all_inner_texts():
+                if text.startswith("line ") and (not shown or int(text[5:]) > int(shown[-1][5:])):
+                    shown.append(text)
+            if shown and shown[-1] == expected[-1]:
+                break
+            page.keyboard.press("PageDown")
+        assert shown == expected
+
+
+@pytest.mark.long
+def test_a_million_lines_open_at_once_and_scroll(tmp_path: Path, log_in: LogIn) -> None:
+    """Bounds wide enough for a loaded machine; bench has the figures."""
+    lines = 1_000_000
+    with lab(tmp_path) as mine:
+        agent = SimulatedAgent(mine.server.url, mine.server.add_host("web1"), "web1", play=_nothing).start()
+        run = mine.client.run("web1", "pull")
+        run.wait(30)
+        agent.close()
+        grow(mine, run.id, lines)
+        page = log_in(mine)
+        began = time.monotonic()
+        page.goto(f"{mine.server.url}/#/runs/{run.id}")
+        expect(line(page, lines)).to_be_in_viewport()
+        assert time.monotonic() - began < 10
+        scroller = page.locator(".log-scroller")
+        scroller.focus()
+        page.keyboard.press("Home")
+        expect(line(page, 1)).to_contain_text("1 building")
+        for _ in range(40):
+            page.keyboard.press("PageDown")
+        expect(page.locator(".log-line[data-waiting]")).to_have_count(0)
+        scroller.evaluate("element => { element.scrollTop = element.scrollHeight / 2; }")
+        expect(page.locator(".log-line:not([data-waiting])").first).to_contain_text("building")
+        assert 480_000 < int(page.locator(".log-line").first.get_attribute("data-seq") or 0) < 520_000
+        page.goto(f"{mine.server.url}/#/runs/{run.id}/L123456")
+        expect(line(page, 123_456)).to_be_in_viewport()
+        page.keyboard.press("Control+f")
+        page.keyboard.type("123456 building")
+        expect(page.locator(".log-tally")).to_have_text("1/1")
+        page.locator(".log-scroller").focus()
+        page.keyboard.press("End")
+        expect(line(page, lines)).to_be_in_viewport()
+        assert page.locator(".log-line").count() < 400, "only what is near the view is there"
+
+
+def _nothing(self: SimulatedAgent, command: CommandMessage) -> None:
+    self.begin(command)
+    self.end(command)
