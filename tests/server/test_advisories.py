@@ -98,26 +98,7 @@ ADVISORIES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-OUR_OWN: dict[str, tuple[str, ...]] = {
-    "39 logins were limited by the proxy's address; a missing CSRF check was a fault of the server": (
-        "tests/server/test_http.py::test_a_trusted_proxy_is_believed",
-        "tests/server/test_sessions.py::test_the_limit_is_for_an_ipv6_network",
-        "tests/server/test_advisories.py::test_a_session_needs_the_csrf_token_for_every_change",
-    ),
-    "40 the socket's Origin was not looked at, the cookie never Secure": (
-        "tests/server/test_browser_socket.py::test_only_our_own_page_may_open_the_socket_with_a_cookie",
-        "tests/server/test_http.py::test_cookies_say_what_browsers_should_do",
-    ),
-    "41 one token for all agents, any name; unsigned cookie; no CSP; HSTS on direct TLS only; 302 for 401": (
-        "tests/server/test_agent_socket.py::test_the_token_decides_who_a_host_is",
-        "tests/server/test_http.py::test_a_forged_cookie_is_nobody",
-        "tests/server/test_http.py::test_security_headers_are_on_every_answer",
-        "tests/server/test_http.py::test_a_trusted_proxy_is_believed",
-        "tests/server/test_http.py::test_every_route_but_the_public_ones_wants_to_know_who_asks",
-    ),
-}
-"""Faults of NixFleet's forerunner about access, numbered as in its list."""
-PLACES = {place for table in (ADVISORIES, OUR_OWN) for places in table.values() for place in places}
+PLACES = {place for places in ADVISORIES.values() for place in places}
 
 
 @pytest.mark.parametrize("place", sorted(PLACES))
