@@ -13,7 +13,8 @@ from nixfleet_agent.files import read_json
 from nixfleet_agent.fresh import EVERY, Fresh
 from nixfleet_agent.journal import load_result
 from nixfleet_agent.nix.root import Root
-from nixfleet_agent.runner import reboot, settle
+from nixfleet_agent.platforms import script
+from nixfleet_agent.runner import guard, reboot, settle
 from nixfleet_agent.runner.context import Context
 from tests.agent.conftest import Repo
 from tests.support.inprocess import run
@@ -107,6 +108,27 @@ def test_a_script_host_goes_back_and_checks_where_the_repository_can(
         "rollback",
         "check",
     )
+
+
+class Refusing(guard.NoGuard):
+    """A guard that wants no new system."""
+
+    def wait(self, context: Context) -> guard.Verdict:
+        return guard.Verdict(keep=False, confirmed=False, reason="no server")
+
+
+def test_a_script_host_is_taken_back_by_its_repository_s_own_program(
+    variables: dict[str, str], repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "guard_of", lambda context: Refusing())
+    run(variables, "pull")
+    assert run(variables, "switch").status == "ok"  # it has no way back, so nothing watches
+    repo.commit({"rollback": "#!/bin/sh\necho as it was\n"})
+    ran = run(variables, "pull-switch")
+
+    assert (ran.status, "rolled back: no server" in ran.message) == ("rolled_back", True)
+    assert [name for name, _ in ran.steps] == ["pull", "switch", "confirm", "rollback"]
+    assert "as it was" in ran.log
 
 
 def test_a_check_of_a_ref_works_beside_what_is_checked_out(variables: dict[str, str], repo: Repo) -> None:

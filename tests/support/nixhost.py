@@ -25,7 +25,7 @@ let
   };
   version = builtins.replaceStrings [ "\n" ] [ "" ] (text ./version);
   kernel = make "linux-${version}" "echo building the kernel; mkdir -p $out/lib/modules/${version}; echo k > $out/bzImage; echo i > $out/initrd";
-  hello = make "hello-${version}" ("echo configuring; " + text ./build + ''
+  hello = make "hello-${version}" ("echo configuring; " + text ./build + "\n" + ''
     mkdir -p $out/bin; echo ${version} > $out/bin/hello
     cp ${./systemctl} $out/bin/systemctl; chmod +x $out/bin/systemctl
   '');

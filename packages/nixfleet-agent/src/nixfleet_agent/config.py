@@ -144,6 +144,12 @@ def _root(env: Mapping[str, str]) -> Root:
     return Root(env.get("NIXFLEET_ROOT", "").strip() or "/")
 
 
+def _confirm_time(env: Mapping[str, str]) -> float:
+    """home-manager sets its profile in the activation, so a reboot inside the window would not bring the old one back."""
+    kind = env.get("NIXFLEET_PLATFORM", "").strip().lower() or _own_kind(env)
+    return 0.0 if kind == "home-manager" else 90.0
+
+
 def _own_kind(env: Mapping[str, str]) -> str:
     return kinds.detect(env, _root(env))
 
@@ -233,8 +239,8 @@ VARIABLES: dict[str, Variable] = {
     "confirm_timeout": Variable(
         "NIXFLEET_CONFIRM_TIMEOUT",
         values.confirm,
-        _fixed(90.0),
-        "seconds a switch has to be confirmed; 0: no rollback",
+        _confirm_time,
+        "seconds a switch has to be confirmed; 0: no rollback, the default of home-manager",
     ),
     "probes": Variable(
         "NIXFLEET_PROBES",

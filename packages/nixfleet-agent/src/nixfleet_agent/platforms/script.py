@@ -10,6 +10,8 @@ from nixfleet_agent.nix.text import plain
 from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner.capture import TAIL_BYTES
 from nixfleet_agent.runner.context import Context, Done, Failed, Ran
+from nixfleet_agent.runner.deploy import confirm
+from nixfleet_agent.runner.guard import guard_of
 from nixfleet_agent.system import operating_system
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Facts
@@ -24,7 +26,18 @@ class Script:
         self._file = os.path.join(config.state_dir, "deployed.json")
 
     def switch(self, context: Context, repository: Repository) -> Done:
-        return self._change(context, repository, "switch", {})
+        """Watched over where the repository has a `rollback` to go back with."""
+        if kinds.program(repository.path, self._config.hostname, "rollback") is None:
+            return self._change(context, repository, "switch", {})
+        guard, old = guard_of(context), self._count()
+        guard.prepare(str(old or ""), str(old + 1))
+        try:
+            done = self._change(context, repository, "switch", {})
+        except BaseException:
+            guard.settle("failed")
+            raise
+        reason, confirmed = confirm(context, guard, lambda: self._back(context, repository), lambda why: None)
+        return done if confirmed else Done(f"{done.message}; not confirmed: {reason}", "unconfirmed")
 
     def rollback(self, context: Context, repository: Repository | None) -> Done:
         """The repository's own program knows where to; NIXFLEET_GENERATION holds the generation asked for, if one was."""
@@ -34,6 +47,14 @@ class Script:
         return self._change(
             context, repository, "rollback", {"NIXFLEET_GENERATION": str(wanted)} if wanted else {}
         )
+
+    def _back(self, context: Context, repository: Repository) -> str:
+        try:
+            with context.shielded():
+                self._change(context, repository, "rollback", {})
+        except Failed as failed:
+            return str(failed)
+        return ""
 
     def check(self, context: Context, repository: Repository, tree: str) -> Done:
         with context.step("check"):

@@ -56,6 +56,7 @@ def deploy(
         raise Failed(f"this system was rolled back before ({why}): switch with force to try it again")
     if way.boot and (names := switch_inhibitors(way.root, new)):
         return _boot_only(context, way, new, set_profile, f"switch inhibitors: {', '.join(names)}")
+    context.check()
     guard = guard_of(context)
     guard.prepare(old or "", new)
     try:
@@ -68,7 +69,12 @@ def deploy(
         return _boot_only(context, way, new, set_profile, found.message, switch_exit=code)
     if found.kind in ("failed", "locked"):
         _give_up(context, way, guard, old, found.message, code)
-    reason, confirmed = _confirm(context, way, guard, old, new)
+    reason, confirmed = confirm(
+        context,
+        guard,
+        lambda: _go_back(context, way, old),
+        lambda why: history.refuse(context.config, new, why) if new != old else None,
+    )
     messages = [found.message] if found.kind == "degraded" else []
     if not confirmed:
         messages.append(f"not confirmed: {reason}")
@@ -93,8 +99,14 @@ def _activate(context: Context, way: Way, system: str, name: str) -> tuple[Judge
     return found, ran.exit_code
 
 
-def _confirm(context: Context, way: Way, guard: Guard, old: str | None, new: str) -> tuple[str, bool]:
-    """Wait for the guard's word, and whether the new system was seen to reach the server. Goes back if it says so."""
+def confirm(
+    context: Context, guard: Guard, go_back: Callable[[], str], refuse: Callable[[str], None]
+) -> tuple[str, bool]:
+    """Wait for the guard's word: why the new system stays, and whether it was seen to reach the server.
+
+    If it isn't to stay, `go_back` is done (which returns why that failed, or nothing), `refuse` told why, and Failed
+    raised. Raises Ended when stopped, after going back.
+    """
     try:
         with context.step("confirm") as step:
             guard.activated()
@@ -108,7 +120,7 @@ def _confirm(context: Context, way: Way, guard: Guard, old: str | None, new: str
             elif not verdict.confirmed:
                 step.outcome = "degraded"
     except Ended:
-        why = _go_back(context, way, old)
+        why = go_back()
         guard.settle("failed" if why else "rolled_back")
         if why:
             context.note(f"rollback: {why}")
@@ -116,9 +128,9 @@ def _confirm(context: Context, way: Way, guard: Guard, old: str | None, new: str
     if verdict.keep:
         guard.settle("confirmed" if verdict.confirmed else "unconfirmed")
         return verdict.reason, verdict.confirmed
-    why = _go_back(context, way, old)
+    why = go_back()
     guard.settle("failed" if why else "rolled_back")
-    history.refuse(context.config, new, verdict.reason)
+    refuse(verdict.reason)
     if why:
         raise Failed(f"{verdict.reason}; the rollback failed too: {why}")
     raise Failed(f"rolled back: {verdict.reason}", result="rolled_back")
