@@ -284,9 +284,21 @@ def test_a_switch_whose_runner_lives_is_not_decided_by_another(dead: Config) -> 
     left(dead)
     held = pending.lock(dead)
 
-    assert expired.main(dead, RUN) == 1
-    held.release()
+    assert expired.outcome(dead, RUN) is expired.WAIT
     assert pending.load(dead)
+    held.release()
+
+
+def test_the_timer_waits_while_the_runner_lives(dead: Config) -> None:
+    left(dead)
+    held = pending.lock(dead)
+
+    def decided(seconds: float) -> None:
+        pending.clear(dead, Disk())  # by the runner
+        held.release()
+
+    assert expired.main(dead, RUN, decided) == 0
+    assert not (Path(dead.state_dir) / "runs" / RUN / "result.json").exists()
 
 
 def test_a_reboot_inside_the_window_is_told_as_a_rollback(

@@ -1,6 +1,8 @@
 """One machine and one server for all tests here; each test installs its agent anew, as a host of its own."""
 
+import json
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +28,9 @@ class Site:
 
     def __init__(self, directory: Path, server: Lab) -> None:
         self.lab = server
-        self._sources = directory / "sources"
-        self._sources.mkdir()
-        self.machine = Machine(directory, binds={self._sources: SOURCES})
+        self.sources = directory / "sources"
+        self.sources.mkdir()
+        self.machine = Machine(directory, binds={self.sources: SOURCES})
         self.machine.install_program()
         self.machine.run("useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", USER)
         self.gate = Proxy(server.server.port, host=self.machine.gateway)
@@ -37,9 +39,11 @@ class Site:
     def client(self) -> Client:
         return self.lab.client
 
-    def installed(self, scripts: dict[str, str], *, program: str = PROGRAM, **environment: str) -> "Host":
+    def installed(
+        self, scripts: dict[str, str], *, name: str = "", program: str = PROGRAM, **environment: str
+    ) -> "Host":
         """A new host: a system installation with the agent up and online."""
-        host = Host(self, f"host-{uuid.uuid4().hex[:8]}", scripts)
+        host = Host(self, name or new_name(), scripts)
         host.configure(environment)
         machine = self.machine
         machine.run("systemctl", "stop", SERVICE, SOCKET, check=False)
@@ -56,6 +60,10 @@ class Site:
         self.machine.close()
 
 
+def new_name() -> str:
+    return f"host-{uuid.uuid4().hex[:8]}"
+
+
 class Host:
     """One host of the server, on the machine."""
 
@@ -63,10 +71,17 @@ class Host:
         self.site = site
         self.name = name
         self.machine = site.machine
-        self.place = site.lab.repository(name, scripts)
-        self.place = self.place.rename(site._sources / name)
+        self.place = site.lab.repository(name, scripts).rename(site.sources / name)
 
-    def configure(self, extra: dict[str, str], state: str = "") -> None:
+    def commit(self, files: dict[str, str]) -> None:
+        """Change files of the repository, as they are, and commit them."""
+        for path, text in files.items():
+            (self.place / path).write_text(text)
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        for words in (["add", "--all"], [*who, "commit", "--quiet", "--allow-empty", "-m", "a change"]):
+            subprocess.run(["git", "-C", str(self.place), *words], check=True, capture_output=True)
+
+    def configure(self, extra: dict[str, str]) -> None:
         token = self.site.lab.server.add_host(self.name)
         variables = {
             "NIXFLEET_URL": f"http://{self.machine.gateway}:{self.site.gate.port}",
@@ -102,6 +117,11 @@ class Host:
 
     def text(self, run_id: str) -> bytes:
         return b"".join(record.raw() for record in self.log(run_id))
+
+    def runner(self, run_id: str) -> int:
+        """Process id of the run's runner, as the machine numbers it."""
+        text = self.machine.run("cat", f"/var/lib/nixfleet-agent/runs/{run_id}/runner.json")
+        return int(json.loads(text)["pid"])
 
     def says(self, run_id: str, what: bytes) -> None:
         """Wait until the server has this line of the run."""

@@ -52,7 +52,10 @@ class Machine:
             f"--network-namespace-path=/run/netns/{self.name}",
             f"--hostname={self.name}",
         ]
-        argv += [f"--bind-ro={there}:{here}" for there, here in given.items()]
+        argv += [
+            "--capability=CAP_NET_ADMIN",
+            *(f"--bind-ro={there}:{here}" for there, here in given.items()),
+        ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.booted()
@@ -103,9 +106,10 @@ class Machine:
         python = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.write(path, _WRAPPER.format(python=python, version=repr(version)), 0o755)
 
-    def reboot(self) -> None:
+    def reboot(self, *, hard: bool = False) -> None:
+        """`hard`: as a power loss, without a word to anybody."""
         before = self._init()
-        self.run("systemctl", "reboot", check=False)
+        self.run("systemctl", "reboot", *(["--force", "--force"] if hard else []), check=False)
         self.booted(before)
 
     def close(self) -> None:

@@ -91,7 +91,7 @@ def test_a_run_survives_restarts_of_the_resident_and_the_socket(site: Site) -> N
 
 
 def test_a_switch_that_changes_the_agent_s_own_units_and_version_is_seen_to_its_end(site: Site) -> None:
-    new = "/usr/local/bin/nixfleet-agent-next"
+    new = "/opt/next/nixfleet-agent"
     site.machine.install_program(new, version="77.0.0")
     script = f"""
 echo begun
@@ -110,8 +110,8 @@ for i in $(seq 1 30); do echo line $i; sleep 0.1; done
     assert (run.result, run.exit_code) == ("ok", 0)
     assert host.text(run_id).count(b"\nline ") == 30
     assert site.client.host(host.name).agent_version == "77.0.0"
-    assert processes(site, r"nixfleet-agent run ") == []
-    assert len(processes(site, r"nixfleet-agent-next run ")) == 1
+    assert processes(site, r"local/bin/nixfleet-agent run ") == []
+    assert len(processes(site, r"next/nixfleet-agent run ")) == 1
 
 
 def test_a_stop_ends_the_whole_tree_of_a_root_runner(site: Site) -> None:

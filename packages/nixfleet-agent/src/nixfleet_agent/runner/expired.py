@@ -16,29 +16,33 @@ from nixfleet_agent.files import Disk
 from nixfleet_agent.lock import Held
 from nixfleet_agent.runner import history, pending, settle, timer
 from nixfleet_agent.runner.decision import decide
-from nixfleet_agent.runner.keeper import MARGIN, situation
+from nixfleet_agent.runner.keeper import situation
 from nixfleet_agent.runner.pending import Pending
 from nixfleet_agent.system import boot_id, foreign
 
 ROLLBACK_LIMIT = 1800.0
 """Seconds for the activation of the system before."""
+_LOOK_EVERY = 1.0
 WAIT: None = None
 """The outcome of a switch that is not to be decided yet."""
 Outcome = tuple[str, str]
 """Result of the run and why, in one line."""
 
 
-def main(config: Config, run_id: str) -> int:
-    """`nixfleet-agent confirm-expired RUN`, started by the timer. Exit code 0: there is nothing left to decide."""
-    made = pending.load(config)
-    if made is None or made.run_id != run_id:
-        return 0
-    found = outcome(config, run_id)
-    if found is WAIT:  # the runner lives, and decides itself
-        timer.arm(run_id, MARGIN)
-        return 1
-    sys.stderr.write(f"run {run_id}: {found[0]}: {found[1]}\n")
-    return settle.main(config, run_id, 0, ended=found)
+def main(config: Config, run_id: str, sleep: Callable[[float], None] = time.sleep) -> int:
+    """`nixfleet-agent confirm-expired RUN`, started by the timer. Exit code 0: there is nothing left to decide.
+
+    As long as the runner lives it decides itself, and this waits.
+    """
+    while True:
+        made = pending.load(config)
+        if made is None or made.run_id != run_id:
+            return 0
+        found = outcome(config, run_id)
+        if found is not WAIT:
+            sys.stderr.write(f"run {run_id}: {found[0]}: {found[1]}\n")
+            return settle.main(config, run_id, 0, ended=found)
+        sleep(_LOOK_EVERY)
 
 
 def outcome(config: Config, run_id: str) -> Outcome | None:

@@ -1,6 +1,7 @@
 """The guard of a switch: what it writes down before, whom it asks after, and who decides when it has died itself."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 
@@ -8,7 +9,7 @@ from nixfleet_agent.config import Config
 from nixfleet_agent.files import Disk
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.runner import pending, probes, resident, timer
-from nixfleet_agent.runner.context import Context, Failed
+from nixfleet_agent.runner.context import Context, Ended, Failed
 from nixfleet_agent.runner.decision import Situation, decide
 from nixfleet_agent.runner.guard import Verdict
 from nixfleet_agent.runner.pending import Pending
@@ -88,7 +89,7 @@ class Keeper:
         end = limit = start + self._config.confirm_timeout
         healthy = False
         while (now := self._clock()) < end:
-            context.check()
+            self._check(context)
             seen = resident.look(self._config)
             if seen.goodbye is not None and seen.goodbye > start and end == limit:
                 end = min(seen.goodbye, now + GOODBYE_MAX) + self._config.confirm_timeout
@@ -110,6 +111,15 @@ class Keeper:
         if self._lock:
             self._lock.release()
         self._pending = self._lock = None
+
+    def _check(self, context: Context) -> None:
+        """Raises Ended when the run is stopped. A host that goes down stops it, too: nothing is activated then."""
+        try:
+            context.check()
+        except Ended:
+            if timer.stopping():
+                os._exit(1)  # as if killed: the next boot brings the system before, and its agent tells
+            raise
 
     def _arm(self, made: Pending, seconds: float) -> Pending:
         problem = timer.arm(made.run_id, seconds)

@@ -84,8 +84,11 @@ def dead(config: Config) -> int:
         if not unit or runner.get("unit") != unit or runner.get("boot_id") != boot_id(config.files):
             continue
         waiting = pending.load(config)
-        if waiting and waiting.run_id == run_id and timer.arm(run_id, 1) is None:
-            continue  # going back may take longer than systemd waits for us
+        if waiting and waiting.run_id == run_id:
+            if timer.stopping():
+                continue  # the next boot brings the system before, and tells
+            if waiting.activated is None and timer.arm(run_id, 1) is None:
+                continue  # going back may take longer than systemd waits for us
         main(config, run_id, 0)
     return 0
 

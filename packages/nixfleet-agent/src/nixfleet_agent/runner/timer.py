@@ -34,6 +34,17 @@ def disarm(run_id: str) -> None:
     _run(["systemctl", *_whose(), "stop", f"{_unit(run_id)}.timer"])
 
 
+def stopping() -> bool:
+    """Whether the host is going down."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        argv = ["systemctl", "is-system-running"]
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_TIMEOUT
+        )
+        return done.stdout.strip() == "stopping"
+    return False
+
+
 def _unit(run_id: str) -> str:
     return f"nixfleet-confirm-{run_id}"
 
