@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nixfleet_agent.units import Installation, files
+from nixfleet_agent.units import Installation, files, systemd
 from nixfleet_agent.units.installation import SERVICE, SOCKET, USER
 from nixfleet_protocol.client import Client
 from nixfleet_protocol.messages import RunView
@@ -21,6 +21,7 @@ from tests.systemd.machine import PROGRAM, Machine
 ENVIRONMENT = "/etc/nixfleet/agent.env"
 TOKEN = "/etc/nixfleet/token"  # a path
 SOURCES = "/srv/sources"
+SPAWNING = "nixfleet-spawning.service"
 
 
 class Site:
@@ -54,6 +55,37 @@ class Site:
         machine.run("systemctl", "enable", "--now", SOCKET, SERVICE)
         host.online()
         return host
+
+    def spawning(
+        self, scripts: dict[str, str], *, user: str, settings: dict[str, str], **environment: str
+    ) -> "Host":
+        """A new host without the socket: one unit, of root's manager or a user's own, that starts its runners itself."""
+        machine = self.machine
+        machine.run("systemctl", "disable", "--now", SERVICE, SOCKET, check=False)
+        host = Host(self, new_name(), scripts)
+        home = machine.run("sh", "-c", f"echo ~{user}").strip()
+        host.configure({"NIXFLEET_STATE_DIR": f"{home}/state", **environment})
+        machine.run("chown", user, TOKEN)
+        machine.run("rm", "-rf", f"{home}/state")
+        unit = systemd.units(Installation(program=PROGRAM, mode="user", environment_file=ENVIRONMENT))[
+            SERVICE
+        ]
+        unit["Service"] = {**unit["Service"], **settings}
+        place = "/etc/systemd/system" if user == "root" else f"{home}/.config/systemd/user"
+        machine.write(f"{place}/{SPAWNING}", systemd.render(unit))
+        self.manage(user, "daemon-reload")
+        self.manage(user, "restart", SPAWNING)
+        host.online()
+        return host
+
+    def manage(self, user: str, *words: str) -> str:
+        """`systemctl` of root's manager, or of a user's."""
+        if user == "root":
+            return self.machine.run("systemctl", *words)
+        number = self.machine.run("id", "-u", user).strip()
+        return self.machine.run(
+            "env", f"XDG_RUNTIME_DIR=/run/user/{number}", "systemctl", "--user", *words, user=user
+        )
 
     def close(self) -> None:
         self.gate.close()
@@ -107,7 +139,10 @@ class Host:
         return self.site.client.run(self.name, command, **options).id
 
     def ended(self, run_id: str) -> RunView:
-        return self.site.lab.ended(run_id)
+        try:
+            return self.site.lab.ended(run_id, 90)
+        except TimeoutError:
+            raise AssertionError(f"run {run_id} has not ended\n{self.journal()}") from None
 
     def log(self, run_id: str) -> list[Record]:
         """The run's records at the server; numbered without a gap."""

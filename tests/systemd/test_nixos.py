@@ -20,7 +20,8 @@ NIX_CONF = (
     "experimental-features = nix-command flakes\nsandbox = false\nbuild-users-group =\nsubstituters =\n"
 )
 BOOT = f"""[Unit]
-Before={SERVICE} nixfleet-agent-runner.socket
+DefaultDependencies=no
+Before=sysinit.target
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'ln -sfn "$(readlink -f {PROFILE})" /run/current-system'

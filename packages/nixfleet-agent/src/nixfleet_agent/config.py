@@ -77,11 +77,13 @@ class Config:
         try:
             with open(self.token_file, encoding="ascii") as file:
                 token = file.read(4096).strip()
-                mode = os.fstat(file.fileno()).st_mode & 0o777
+                found = os.fstat(file.fileno())
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not plain text"
             raise ConfigError(f"NIXFLEET_TOKEN_FILE={self.token_file}: {reason}") from None
-        if warn and mode & 0o077:
+        # Root's file for the resident's group is the installer's way; of its own file not even the group may read.
+        others = 0o077 if found.st_uid == os.geteuid() else 0o007
+        if warn and found.st_mode & others:
             warn(f"other users may read the token file {self.token_file}: chmod 600 {self.token_file}")
         return values.check_token("NIXFLEET_TOKEN_FILE", token)
 
