@@ -15,6 +15,7 @@ PROGRAMS = {
     "strace": "strace",
     "nix": "nix-bin",
     "node": "nodejs",
+    "npm": "npm",
     "chromium": "chromium",
     "openssl": "openssl",
     "systemd-analyze": "systemd",
@@ -41,12 +42,46 @@ FILES = {
 """File of the system (a glob below /) → Debian package."""
 
 
+TYPESCRIPT = "5.9.3"
+"""Version of npm's `typescript` that checks the page's types."""
+TSC = Path(__file__).parents[1] / ".tools" / "node_modules" / "typescript" / "bin" / "tsc"
+
+
+def typescript() -> bool:
+    """Have TypeScript's checker at TSC; False where npm can't get it."""
+    if TSC.is_file() and f'"version": "{TYPESCRIPT}"' in (TSC.parents[1] / "package.json").read_text():
+        return True
+    if shutil.which("npm") is None:
+        return False
+    argv = [
+        "npm",
+        "install",
+        "--prefix",
+        str(TSC.parents[3]),
+        "--no-audit",
+        "--no-fund",
+        "--no-save",
+        "--silent",
+    ]
+    return subprocess.run([*argv, f"typescript@{TYPESCRIPT}"], check=False).returncode == 0 and TSC.is_file()
+
+
 def missing() -> dict[str, str]:
     """Programs that are not on PATH, with their Debian package."""
     return {program: package for program, package in PROGRAMS.items() if shutil.which(program) is None}
 
 
 def main() -> int:
+    """Install what is missing; exit code 1 when that fails."""
+    if code := programs():
+        return code
+    if not typescript():
+        print("scripts.prepare: npm could not get typescript, its test is skipped", file=sys.stderr)
+    return 0
+
+
+def programs() -> int:
+    """Install the system's programs; exit code 1 when that fails."""
     absent = missing()
     packages = [
         *absent.values(),

@@ -5,9 +5,9 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
 import nixfleet_web
+from nixfleet_server.assets import Assets
 from nixfleet_server.auth.guard import authenticate
 from nixfleet_server.auth.login import in_force
 from nixfleet_server.context import context
@@ -69,5 +69,5 @@ def routes(directory: Path) -> list[BaseRoute]:
         Route("/", index),
         Route("/login", login),
         Route("/setup", setup),
-        Mount("/static", StaticFiles(directory=directory)),
+        Mount("/static", Assets(directory=directory)),
     ]

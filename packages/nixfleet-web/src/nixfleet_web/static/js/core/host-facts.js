@@ -34,9 +34,9 @@ export function size(bytes) {
 export function factsOf(host, now) {
   const facts = /** @type {Partial<import("./types.js").Facts>} */ (host.facts ?? {});
   const found = /** @type {Fact[]} */ ([]);
-  /** @param {string} label @param {string|null|undefined|false} value @param {{title?: string|null, tone?: string, mono?: boolean}} [more] */
+  /** @param {string} label @param {string|number|null|undefined|false} value @param {{title?: string|null, tone?: string, mono?: boolean}} [more] */
   const add = (label, value, { title = "", tone = "", mono = false } = {}) => {
-    if (value) found.push({ label, value, title: title ?? "", tone, mono });
+    if (value) found.push({ label, value: String(value), title: title ?? "", tone, mono });
   };
   const store = (/** @type {string|null|undefined} */ path) => path && `${storeHash(path)} ${storeName(path)}`.trim();
   add("Operating system", systemName(host));

@@ -44,18 +44,23 @@ export const addHost = (app, dialog) => () => {
       this.steps = this.made ? wayOf(this.way).steps(given).map((step, id) => ({ id, ...step, done: "Copy" })) : [];
     },
 
+    /** @returns {string} */
     get tab() {
       return `add-tab-${this.way}`;
     },
+    /** @returns {boolean} */
     get nameless() {
       return wayOf(this.way).token === "enroll";
     },
+    /** @returns {boolean} */
     get wantsRepository() {
       return wayOf(this.way).token === "host";
     },
+    /** @returns {boolean} */
     get waiting() {
       return this.made && !this.here;
     },
+    /** @returns {string} */
     get waitingFor() {
       return this.name ? `Waiting for ${this.name} to connect…` : "Waiting for the host to connect…";
     },

@@ -69,9 +69,11 @@ export const about = (app) => () => ({
     this.old = hosts;
     this.newest = newest;
   },
+  /** @returns {boolean} */
   get allNew() {
     return this.old.length === 0;
   },
+  /** @returns {string} */
   get newestWords() {
     return this.newest ? `All agents are as new as the newest here, ${this.newest}.` : "No agent has connected yet.";
   },

@@ -20,6 +20,7 @@ export const sessionList = (app) => () => ({
       this.sessions = sessions.map((/** @type {any} */ one) => sessionView(one, app.now()));
     });
   },
+  /** @returns {boolean} */
   get others() {
     return this.sessions.length > 1;
   },
@@ -55,6 +56,7 @@ export const tokenList = (app) => () => ({
       this.tokens = tokens.map((/** @type {any} */ one) => tokenView(one, app.now()));
     });
   },
+  /** @returns {boolean} */
   get none() {
     return !this.missing && this.tokens.length === 0;
   },
@@ -102,6 +104,7 @@ export const auditLog = (app) => () => ({
       this.next = page.next ?? null;
     });
   },
+  /** @returns {boolean} */
   get more() {
     return this.next !== null;
   },

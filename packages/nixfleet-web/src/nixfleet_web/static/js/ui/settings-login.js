@@ -64,14 +64,23 @@ export const loginSecond = (app, drawQr) => () => ({
       this.left = access.recovery_codes ?? 0;
     });
   },
+  /** @returns {boolean} */
   get off() { return this.state === "none" && !this.doing && !this.codes.length; },
+  /** @returns {boolean} */
   get on() { return this.state === "database" && !this.doing && !this.codes.length; },
+  /** @returns {boolean} */
   get fixed() { return this.state === "environment"; },
+  /** @returns {boolean} */
   get starting() { return this.doing === "confirm"; },
+  /** @returns {boolean} */
   get few() { return this.left < 3; },
+  /** @returns {string} */
   get leftWords() { return `${this.left} recovery codes are left.`; },
+  /** @returns {string} */
   get action() { return { confirm: "Turn it on", renew: "Make new codes", drop: "Turn it off", "": "" }[this.doing]; },
+  /** @returns {string} */
   get danger() { return this.doing === "drop" ? "danger" : "primary"; },
+  /** @returns {string} */
   get codesText() { return this.codes.join("\n"); },
   begin() {
     return this.tryTo(async () => {

@@ -72,7 +72,7 @@ const items = (menu) => /** @type {HTMLElement[]} */ ([...menu.querySelectorAll(
 /** @param {HTMLElement} menu */
 const first = (menu) => items(menu)[0];
 
-/** @type {Record<string, (at: number, count: number) => number>} */
+/** @type {Record<string, ((at: number, count: number) => number)|undefined>} */
 const MOVES = {
   ArrowDown: (at, count) => (at + 1) % count,
   ArrowUp: (at, count) => (at - 1 + count) % count,
