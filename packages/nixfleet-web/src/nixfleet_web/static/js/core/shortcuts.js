@@ -26,6 +26,12 @@ export const SHORTCUTS = [
   { id: "test", keys: "t", label: "Test", group: "The host in focus, or open" },
   { id: "rollback", keys: "b", label: "Roll back", group: "The host in focus, or open" },
   { id: "stop", keys: ".", label: "Stop what runs", group: "The host in focus, or open" },
+  { id: "log-find", keys: "Ctrl+F", label: "Search the whole log", group: "The log in focus" },
+  { id: "log-next", keys: "n", label: "Next match (Shift: the last)", group: "The log in focus" },
+  { id: "log-error", keys: "e", label: "First error", group: "The log in focus" },
+  { id: "log-follow", keys: "f", label: "Follow the end", group: "The log in focus" },
+  { id: "log-times", keys: "t", label: "Time of each line", group: "The log in focus" },
+  { id: "log-wrap", keys: "w", label: "Wrap long lines", group: "The log in focus" },
 ];
 
 /** A key press as the table writes it. @param {{key: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean}} event */
