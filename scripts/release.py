@@ -113,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     tag = f"{given.package}-v{version}"
     print(f"{given.package} {version}. Next:")
-    print("  hatch run test && hatch run test-all")
+    print("  hatch run docs && hatch run test && hatch run test-all")
     print(f"  git commit -am '{given.package} {version}' && git tag {tag}")
     print(
         "  hatch run build dist && twine check dist/* && twine upload "

@@ -1,15 +1,19 @@
 """What the page knows of the protocol, made from its JSON schema: types for the checker, defaults for what the wire
-leaves out. `python -m scripts.web_types` writes both; a test fails when they are not as the protocol says.
+leaves out; and its version, for pages to ask for. `python -m scripts.web_types` writes them; a test fails when they are
+not as the protocol and the package say.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
+import nixfleet_web
 from nixfleet_protocol.schema import schema
+from nixfleet_protocol.versions import PROTOCOL
 
 PACKAGE = Path(__file__).parents[1] / "packages" / "nixfleet-web"
 TYPES = PACKAGE / "types" / "protocol.d.ts"
+VERSION = PACKAGE / "src" / "nixfleet_web" / "static" / "version.json"
 DEFAULTS = PACKAGE / "src" / "nixfleet_web" / "static" / "js" / "core" / "wire.js"
 FILLED = ("HostView", "RunView", "LogRecord")
 """What arrives with fields left out; with every part inside."""
@@ -91,11 +95,12 @@ def defaults(definitions: Schema) -> Schema:
 
 
 def files() -> dict[Path, str]:
-    """Path → text of both files."""
+    """Path → text of each file."""
     definitions = schema()["$defs"]
     table = json.dumps(defaults(definitions), indent=2, ensure_ascii=False)
     return {
         TYPES: types(definitions),
+        VERSION: json.dumps({"version": nixfleet_web.__version__, "protocol": str(PROTOCOL)}) + "\n",
         DEFAULTS: f"/** {MADE} */\n\n/** Message or part → what its fields are when the wire leaves them out, and which hold parts. */\n"
         f"export const WIRE = /** @type {{const}} */ ({table});\n",
     }
