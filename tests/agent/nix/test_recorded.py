@@ -8,6 +8,8 @@ import pytest
 from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.nix.reader import NixLog
 from nixfleet_agent.nix.tally import Tally
+from nixfleet_agent.platforms.describe import build_failure
+from nixfleet_agent.runner.context import Ran
 
 DATA = Path(__file__).parent / "data"
 NONE = Tally()
@@ -19,6 +21,9 @@ ENDS = {
     "build-2.8.log": (Tally(6, 9, 0, 1), NONE, NONE, NONE),
     "substitute-2.8.log": (NONE, Tally(1, 1), Tally(0, 128), Tally(0, 120)),
     "copy-2.8.log": (NONE, NONE, NONE, NONE),
+    "build-2.34.log": (Tally(7, 7), NONE, NONE, NONE),
+    "fail-2.34.log": (Tally(1, 3, 0, 1), NONE, NONE, NONE),
+    "substitute-2.34.log": (NONE, Tally(1, 1), Tally(0, 128), Tally(120, 120)),
 }
 
 
@@ -169,3 +174,18 @@ def test_ids_are_not_told() -> None:
     assert ids
     for snapshot in story("build-fail.log"):
         assert not [identity for identity in ids if str(identity) in repr(snapshot)]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("build-fail.log", "the build failed: bad-1: builder for "),
+        ("fail-2.34.log", "the build failed: broken: builder failed with exit code 3."),
+    ],
+)
+def test_a_failure_is_told_in_one_line(name: str, said: str) -> None:
+    _, end = read(name)
+    told = build_failure(end, Ran(1, b""))
+    assert told.startswith(said)
+    assert "\n" not in told
+    assert end.failures[0].log

@@ -61,8 +61,8 @@ def build_failure(snapshot: Snapshot, ran: Ran) -> str:
     """Why a build failed, in one line: the derivations, else what Nix said first."""
     names = [failure.name for failure in snapshot.failures]
     if names:
-        reason = snapshot.failures[0].reason.splitlines()[0]
-        return f"the build failed: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}: {reason}"
+        listed = f"{', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+        return f"the build failed: {listed}: {_why(snapshot.failures[0].reason)}"
     reason = " ".join(snapshot.error.split("\n")) or ran.last_line or f"exit code {ran.exit_code}"
     return f"the configuration could not be built: {reason}"
 
@@ -80,6 +80,12 @@ def built(snapshot: Snapshot, system: str) -> str:
 def output(tail: bytes) -> str:
     """A program's output as plain text."""
     return plain(tail.decode(errors="replace")).strip()
+
+
+def _why(reason: str) -> str:
+    """The line of an error that tells most: newer Nix puts `Reason: …` behind what could not be built."""
+    lines = [line.strip() for line in reason.splitlines()]
+    return next((line.removeprefix("Reason: ") for line in lines if line.startswith("Reason: ")), lines[0])
 
 
 def _version(root: Root, system: str | None) -> str | None:
