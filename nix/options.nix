@@ -142,7 +142,8 @@ in
         default = null;
         example = lib.literalExpression "./allowed-signers";
         description = ''
-          When set, commits without a signature of one of these keys are refused (`ssh-keygen`'s allowed signers file).
+          When set, commits that are not signed by one of these are refused: a file of allowed signers as `ssh-keygen` has
+          it, or, as a string, fingerprints of GPG keys.
         '';
       };
     };
