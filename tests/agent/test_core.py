@@ -21,6 +21,7 @@ from nixfleet_protocol.messages import (
     Output,
     Ping,
     Pong,
+    ProgressState,
     Register,
     Registered,
     Status,
@@ -267,6 +268,23 @@ def test_a_runner_that_ignores_stop_is_killed() -> None:
 
     assert not only(lab.later(19), e.Signal)
     assert [s.force for s in only(lab.later(2), e.Signal)] == [True]
+
+
+def test_an_activation_is_not_killed_by_a_stop_but_by_one_with_force() -> None:
+    """Half an activation leaves units stopped: the runner ends it when it is whole, and goes back."""
+    lab = Lab()
+    lab.launch()
+    at = ProgressState(phase="activate", current=1, total=5)
+    lab(e.Looked(RUN, e.Seen([], False, True, at, None), 200))
+    lab.receive(CommandMessage(run_id=STOP, command="stop"))
+    asked = lab(e.Recorded(STOP))
+    waited = lab.later(600)
+    lab.receive(CommandMessage(run_id=OTHER, command="stop", options=Options(force=True)))
+    forced = lab(e.Recorded(OTHER))
+
+    assert [s.force for s in only(asked, e.Signal)] == [False]
+    assert not only(waited, e.Signal)
+    assert [s.force for s in only(forced, e.Signal)] == [True]
 
 
 def test_a_stop_while_the_runner_starts_reaches_it() -> None:

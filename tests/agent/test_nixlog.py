@@ -110,6 +110,20 @@ def test_what_a_dead_runner_left_untranslated_is_added_once(
         os.close(fd)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_what_a_full_disk_never_took_is_counted(tmp_path: Path) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    nix = NixOutput(str(tmp_path), full, lambda snapshot: None, lambda: 0.0)
+    data = (DATA / "build-fail.log").read_bytes()
+    os.write(nix.fd, data)
+    waits: list[float] = []
+    nix.drain(tries=3, sleep=waits.append)
+
+    assert nix.finish().failures  # what happened is known all the same
+    assert (nix.lost, len(waits)) == (len(words(data)), 3)
+    os.close(full)
+
+
 def test_another_s_words_are_left_alone(tmp_path: Path) -> None:
     output = Output(tmp_path)
     output.write((DATA / "build-fail.log").read_bytes()[:2000])

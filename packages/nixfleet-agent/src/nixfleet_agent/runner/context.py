@@ -183,6 +183,7 @@ class Context:
             ran = self.run(argv, cwd, env=env, errors=output)
         finally:
             snapshot = output.finish()
+            self.journal.lost += output.lost
             self.report.failed_builds(snapshot.failures)
         return ran, snapshot
 

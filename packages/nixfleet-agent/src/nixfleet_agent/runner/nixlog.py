@@ -7,13 +7,14 @@ the whole file are always the same, so `recover` adds those that are missing.
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 
 from nixfleet_agent.files import read_json, swap_json
 from nixfleet_agent.nix.pace import Pace
 from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.nix.reader import NixLog
-from nixfleet_agent.runner.capture import STREAMS, punch_hole
+from nixfleet_agent.runner.capture import RETRY_AFTER, STREAMS, punch_hole
 from nixfleet_protocol import limits
 
 _FILE, _MARK = "raw.n", "nix.json"
@@ -58,14 +59,26 @@ class NixOutput:
             self._say(self._pace.offer(self._log.snapshot))
         return len(data) == _CHUNK
 
-    def drain(self) -> None:
-        """Nix has ended: translate the rest."""
-        with contextlib.suppress(OSError):
-            while self.pump():
-                pass
-        self._owe(self._log.end())
-        with contextlib.suppress(OSError):
-            self._pay()
+    def drain(self, tries: int = 10, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Nix has ended: translate the rest. While the disk refuses, tries again for some seconds, then goes on."""
+        ended = False
+        for _ in range(tries):
+            try:
+                while self.pump():
+                    pass
+                if not ended:
+                    ended = True
+                    self._owe(self._log.end())
+                self._pay()
+            except OSError:
+                sleep(RETRY_AFTER)
+            else:
+                return
+
+    @property
+    def lost(self) -> int:
+        """Bytes of words that the disk never took."""
+        return len(self._owed)
 
     def finish(self) -> Snapshot:
         """Tell the last state and return it; the records are no longer needed."""
