@@ -1,6 +1,7 @@
 """Writes nix/units.json, what the Nix modules know of the agent's units, from the one table in nixfleet_agent.units.
 
-The environment isn't in it: the modules make it of their options. `@program@` and `@home@` stand for what they know.
+The environment isn't in it: the modules make it of their options. `@program@` and `@home@` stand for what they know. And
+docs/nixfleet-server.service, for servers installed by pip, from nix/server-unit.json, which the NixOS module reads too.
 """
 
 import argparse
@@ -11,7 +12,10 @@ from typing import Any
 
 from nixfleet_agent.units import Installation, launchd, systemd
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "nix" / "units.json"
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "nix" / "units.json"
+SERVER_UNIT = ROOT / "docs" / "nixfleet-server.service"
+_SERVER_PROGRAM = "/opt/nixfleet-server/bin/nixfleet-server"
 _ENVIRONMENT = ("Environment", "EnvironmentFile", "EnvironmentVariables")
 
 
@@ -44,19 +48,37 @@ def exported() -> dict[str, Any]:
     }
 
 
+def server_unit() -> str:
+    """The server's unit, with its variables in a file."""
+    facts = json.loads((ROOT / "nix" / "server-unit.json").read_text())
+    service = facts["Service"]
+    start = service["ExecStart"].replace("/@program@", _SERVER_PROGRAM)
+    environment = {"Environment": "NIXFLEET_DATA_DIR=/var/lib/nixfleet-server"}
+    facts["Service"] = service | {
+        "ExecStart": start,
+        **environment,
+        "EnvironmentFile": "-/etc/nixfleet/server.env",
+    }
+    return (
+        "# From nix/server-unit.json by `hatch run docs`. docs/install.md says how it is used.\n"
+        + systemd.render(facts)
+    )
+
+
 def _without_environment(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in _ENVIRONMENT}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 the file is stale (`--check`)."""
+    """Exit codes: 0 done, 1 a file is stale (`--check`)."""
     parser = argparse.ArgumentParser(prog="python -m scripts.units", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when the file is stale")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a file is stale")
     options = parser.parse_args(argv)
-    new = json.dumps(exported(), indent=2) + "\n"
+    made = {DOCUMENT: json.dumps(exported(), indent=2) + "\n", SERVER_UNIT: server_unit()}
     if options.check:
-        return int(not DOCUMENT.exists() or DOCUMENT.read_text() != new)
-    DOCUMENT.write_text(new)
+        return int(any(not file.exists() or file.read_text() != text for file, text in made.items()))
+    for file, text in made.items():
+        file.write_text(text)
     return 0
 
 
