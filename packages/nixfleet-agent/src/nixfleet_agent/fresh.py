@@ -1,5 +1,7 @@
 """When the host's facts are gathered anew: now and then, and at once when another hand has changed the system."""
 
+import os
+
 from nixfleet_agent import kinds
 from nixfleet_agent.config import Config
 
@@ -11,8 +13,8 @@ class Fresh:
     """The resident's part of it: it reads two links and a clock. `now` is monotonic seconds."""
 
     def __init__(self, config: Config, now: float) -> None:
-        self._config = config
         self._root = config.files
+        self._marks_at = kinds.marks(config.platform, os.environ, self._root)
         self._every = min(config.fetch_interval or EVERY, EVERY)
         self._marks = self._look()
         self.due_at = now + self._every
@@ -33,4 +35,4 @@ class Fresh:
         return True
 
     def _look(self) -> tuple[str | None, ...]:
-        return tuple(self._root.link(path) for path in kinds.marks(self._config.platform))
+        return tuple(self._root.link(path) for path in self._marks_at)

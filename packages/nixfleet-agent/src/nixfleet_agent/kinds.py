@@ -23,10 +23,13 @@ def detect(env: Mapping[str, str], root: Root) -> str:
         return "nixos"
     if root.resolve("/run/current-system/darwin-version.json"):
         return "nix-darwin"
-    state = env.get("XDG_STATE_HOME") or f"{env.get('HOME', '')}/.local/state"
-    if root.link(home_profile(root, state, env.get("USER", ""))):
+    if root.link(home_profile(root, _state(env), env.get("USER", ""))):
         return "home-manager"
     return "script"
+
+
+def _state(env: Mapping[str, str]) -> str:
+    return env.get("XDG_STATE_HOME") or f"{env.get('HOME', '')}/.local/state"
 
 
 def home_profile(root: Root, state: str, user: str) -> str:
@@ -42,8 +45,11 @@ def home_current(state: str) -> str:
     return f"{state}/home-manager/gcroots/current-home"
 
 
-def marks(platform: str) -> tuple[str, ...]:
+def marks(platform: str, env: Mapping[str, str], root: Root) -> tuple[str, ...]:
     """Links that change whenever the host's system does."""
+    if platform == "home-manager":
+        state = _state(env)
+        return (home_current(state), home_profile(root, state, env.get("USER", "")))
     if platform in ("nixos", "nix-darwin"):
         return ("/run/current-system", "/nix/var/nix/profiles/system")
     return ()

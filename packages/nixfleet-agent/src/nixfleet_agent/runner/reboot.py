@@ -34,7 +34,7 @@ def run(context: Context) -> tuple[str, int | None, str]:
     config, path = context.config, context.journal.path
     program, *words = _PROGRAMS[config.platform]
     reason = context.request.options.reason
-    limit = context.request.options.timeout or DOWN_LIMIT
+    limit = min(context.request.options.timeout or DOWN_LIMIT, DOWN_LIMIT)
     context.plan(1)
     with context.step("reboot"):
         context.note(f"reboot: in {ANNOUNCE:g} s" + (f" ({reason})" if reason else ""))
