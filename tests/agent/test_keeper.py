@@ -358,6 +358,26 @@ def test_half_an_activation_is_taken_back_at_once(dead: Config, monkeypatch: pyt
     assert history.refused(dead, "/nix/store/new") == "the runner died during the activation"
 
 
+@pytest.mark.parametrize(
+    ("script", "status"), [("echo $NIXFLEET_HOSTNAME >back", "rolled_back"), ("exit 3", "failed")]
+)
+def test_a_host_of_scripts_goes_back_by_its_own(
+    script: str, status: str, dead: Config, tmp_path: Path
+) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    program = repository / "rollback"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    config = replace(dead, repo_dir=str(repository), platform="script")
+    left(config, old="1", new="2")
+
+    assert expired.main(config, RUN) == 0
+
+    assert result(config)["status"] == status
+    assert (repository / "back").exists() == (status == "rolled_back")
+
+
 def test_a_dead_runner_s_first_generation_stays(dead: Config) -> None:
     left(dead, old="")
 
@@ -386,6 +406,14 @@ def test_a_status_that_is_a_pipe_or_a_link_is_not_waited_for(dead: Config, tmp_p
     assert resident.look(dead) == resident.Seen()
     path.unlink()
     path.symlink_to("/etc/hostname")
+    assert resident.look(dead) == resident.Seen()
+
+
+def test_a_lock_that_the_resident_replaced_is_not_waited_for(dead: Config) -> None:
+    path = Path(dead.resident_dir)
+    (path / "status.json").write_text('{"opened": 1.0}')
+    os.mkfifo(path / "agent.lock")
+
     assert resident.look(dead) == resident.Seen()
 
 

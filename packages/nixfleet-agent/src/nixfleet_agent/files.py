@@ -78,7 +78,9 @@ def swap_json(path: str, value: Any) -> None:
 def read_json(path: str) -> dict[str, Any] | None:
     """A small JSON object from a file, or None when it's missing or not one."""
     with contextlib.suppress(OSError, ValueError):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(
+            path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        )  # a pipe in its place is not waited for
         with os.fdopen(fd, "rb") as file:
             value = json.loads(file.read(2**20))
         if isinstance(value, dict):

@@ -44,9 +44,12 @@ class Lock:
 
 
 def is_held(path: str) -> bool:
-    """Whether a living process holds the lock. A file that doesn't exist is not held."""
+    """Whether a living process holds the lock. A file that doesn't exist is not held.
+
+    The file may be a stranger's: a pipe in its place is not waited for, a link not followed.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from nixfleet_agent import platforms
+from nixfleet_agent import kinds, platforms
 from nixfleet_agent.config import Config
 from nixfleet_agent.files import Disk
 from nixfleet_agent.lock import Held
@@ -100,7 +100,8 @@ def _go_back(config: Config, made: Pending, reason: str) -> Outcome:
     if not made.old:
         return "interrupted", f"{reason}; there is no earlier system to return to"
     why = roll_back(config, made.old)
-    history.refuse(config, made.new, reason)
+    if made.new != made.old:
+        history.refuse(config, made.new, reason)
     if why:
         return "failed", f"{reason}; the rollback failed too: {why}"
     return "rolled_back", f"rolled back: {reason}"
@@ -109,12 +110,15 @@ def _go_back(config: Config, made: Pending, reason: str) -> Outcome:
 def roll_back(config: Config, system: str) -> str:
     """Activate the system before. Returns why that failed, or nothing. It is never rolled back itself."""
     way = _way(config)
-    if way is None:
-        return "this platform has no way back"
+    tree = config.repository or "/"
+    own = None if way else kinds.program(tree, config.hostname, "rollback")
+    if not way and not own:
+        return "this host has no way back"
     try:
         done = subprocess.run(
-            way.activate(system),
-            env={**foreign(), **way.env},
+            way.activate(system) if way else [str(own)],
+            cwd="/" if way else tree,
+            env={**foreign(), "NIXFLEET_HOSTNAME": config.hostname, **(way.env if way else {})},
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             stderr=sys.stderr,
@@ -123,8 +127,8 @@ def roll_back(config: Config, system: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    active = way.running() == system
-    return "" if active or done.returncode == 0 else f"its activation failed with exit code {done.returncode}"
+    active = way is not None and way.running() == system
+    return "" if active or done.returncode == 0 else f"it failed with exit code {done.returncode}"
 
 
 def _running(config: Config) -> str | None:
