@@ -32,7 +32,7 @@ def play(server: ServerThread, place: Path, token: str, *options: str, config: s
 @pytest.mark.long
 def test_the_document_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """First whatever it thinks of, then about a host and a run that are there, with no limit on logins."""
-    with serving(tmp_path / "data") as server:
+    with serving(tmp_path / "data", silence_max=3600.0) as server:
         token, boss = server.host(), server.token("boss", "admin")
         with FakeAgent(server, token) as agent, server.client(boss) as client:
             agent.register()
