@@ -359,6 +359,12 @@ def test_security_headers_are_on_every_answer(server: ServerThread) -> None:
             assert "default-src 'none'" in policy
             assert "frame-ancestors 'none'" in policy
             assert headers["x-content-type-options"] == "nosniff"
+            assert headers["x-frame-options"] == "DENY"
+            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["cross-origin-opener-policy"] == "same-origin"
+            assert headers["cross-origin-resource-policy"] == "same-origin"
+            assert "camera=()" in headers["permissions-policy"]
+            assert "strict-transport-security" not in headers  # over plain HTTP it means nothing
             assert "server" not in headers
 
 

@@ -59,6 +59,20 @@ def test_what_is_done_and_what_is_refused_is_written_down(
     assert PASSWORD not in json.dumps(page)
 
 
+def test_no_route_that_changes_something_forgets_the_audit_log(
+    server: ServerThread, boss: httpx.Client
+) -> None:
+    for rule in RULES:
+        if not rule.action:
+            continue
+        server.call(lambda: server.context.refusals.clear())  # type: ignore[union-attr, attr-defined]
+        path = re.sub(r"{\w+}", "a" * 32, rule.path)
+        boss.request(rule.method, path, content=b"{}" if rule.body else b"")
+        entry = boss.get("/api/v1/audit?limit=1").json()["entries"][0]
+        assert entry["action"] == rule.action
+        assert entry["who"] == ("boss" if rule.scope else "")
+
+
 def test_a_flood_of_refusals_does_not_fill_the_audit_log(server: ServerThread) -> None:
     with server.client(server.token("reader", "read")) as reader:
         for _ in range(30):

@@ -43,16 +43,22 @@ async def set_up(request: Request) -> Response:
     check_origin_if_told(request)
     auth.count(request)
     body = await read_body(request, SetUp, limits.LOGIN_BODY_MAX)
-    hashed = await _hashed(request, body.password)
     hub = context(request).hub
     settings, now = context(request).settings, hub.now()
 
-    def set_first(db: Db) -> None:
+    def allow(db: Db) -> None:
         if auth.in_force(settings, login.load(db)).password_hash is not None:
             raise Refused("a password is set already: log in", "already_set_up")
-        if not login.take_setup(db, body.code, now):
+        if not login.is_setup(db, body.code, now):
             text = "this set-up link is wrong, used or too old: restart the server, or nixfleet-server reset-login"
             raise Refused(text, "setup_refused")
+
+    await hub.db.read(allow)  # nobody else can make us hash
+    hashed = await _hashed(request, body.password)
+
+    def set_first(db: Db) -> None:
+        allow(db)
+        login.put(db, login.SETUP, None)
         login.put(db, login.PASSWORD, hashed)
 
     await hub.db.write(set_first)

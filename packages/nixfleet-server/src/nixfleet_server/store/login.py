@@ -64,16 +64,13 @@ def new_setup(db: Db, now: int) -> str:
     return code
 
 
-def take_setup(db: Db, code: str, now: int) -> bool:
-    """Use a set-up code up. False when it is not the one, or too old."""
+def is_setup(db: Db, code: str, now: int) -> bool:
+    """Whether it is the set-up code, and not too old."""
     row = db.get(Setting, SETUP)
     if row is None:
         return False
     hashed, until = json.loads(row.value)
-    if not hmac.compare_digest(hash_token(code), hashed) or until <= now:
-        return False
-    put(db, SETUP, None)
-    return True
+    return hmac.compare_digest(hash_token(code), hashed) and until > now
 
 
 def put_pending(db: Db, secret: str, now: int) -> None:
