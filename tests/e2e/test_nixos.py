@@ -1,5 +1,6 @@
 """A NixOS host of real Nix, from the click to what the page is told: progress, outcome, facts, rollback, reboot."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from demo.processes import end_all_under
 from nixfleet_protocol.messages.browser import CommandProgress, HostUpdate, RunUpdate
 from tests.server.support import FakeBrowser
-from tests.support.lab import Lab, lab, until
+from tests.support.lab import Lab, lab, read_log, until
 from tests.support.nixhost import NixHost
 
 pytestmark = pytest.mark.needs("nix", "git")
@@ -114,3 +115,26 @@ def test_a_reboot_ends_well_when_the_host_is_back(here: Lab, host: NixHost) -> N
     assert (end.result, end.exit_code) == ("ok", 0), here.logs()
     assert "has rebooted" in end.message
     assert b"a new kernel" in here.server_log(run.id)
+
+
+@pytest.mark.long
+def test_a_runner_killed_in_a_build_leaves_a_whole_log_and_the_old_system(here: Lab, host: NixHost) -> None:
+    host.commit({"build": "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; sleep 0.005; done\n"})
+    agent = here.nix_agent(host)
+    run = here.client.run("web1", "pull-switch")
+    until(lambda: here.client.get_run(run.id).view.lines > 50, "output of the build")
+    pid = until(lambda: here.client.host("web1").command_pid, "a heartbeat with the runner's pid")
+    os.kill(pid or 0, signal.SIGKILL)
+
+    end = here.ended(run.id)
+    assert (end.result, host.current) == ("interrupted", ""), here.logs()
+    assert end.outcome
+    assert [(step.name, step.outcome) for step in end.outcome.steps] == [("pull", "ok")]
+    journal = (agent.journal(run.id) / "output").read_bytes()
+    assert here.server_log(run.id) == journal
+    lines = [record.data for record in read_log(journal) if record.data.startswith(b"hello-1.0> line")]
+    assert lines == [b"hello-1.0> line %d" % number for number in range(1, len(lines) + 1)]
+
+    host.commit({"build": "\n"})
+    assert here.ended(here.client.run("web1", "pull-switch").id).result == "ok", here.logs()
+    assert host.current == "nixos-system-web1-1.0"

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from nixfleet_agent.nix.reboot import reboot, switch_inhibitors
 from nixfleet_agent.nix.root import Root
+from nixfleet_agent.nix.text import store_name
 from nixfleet_agent.runner import history
 from nixfleet_agent.runner.activation import Judgement
 from nixfleet_agent.runner.context import Context, Done, Ended, Failed
@@ -90,7 +91,7 @@ def deploy(
 
 def _activate(context: Context, way: Way, system: str, name: str) -> tuple[Judgement, int]:
     """Run the activation to its end, also when a stop is asked meanwhile: half an activation leaves units stopped."""
-    with context.step(name, system.rpartition("/")[2]) as step, context.shielded():
+    with context.step(name, store_name(system)) as step, context.shielded():
         ran = context.run(way.activate(system), "/", env=way.env, tail=OUTPUT_MAX)
         found = way.judge(ran.exit_code, ran.tail, way.running() == system)
         step.message = found.message
