@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -178,10 +178,13 @@ class ServerThread(Peer):
 class ServerProcess(Peer):
     """`nixfleet-server serve` as a process, to be killed."""
 
-    def __init__(self, data: Path, port: int = 0, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, port: int = 0, env: dict[str, str] | None = None, options: Sequence[str] = ()
+    ) -> None:
         self.data = data
         self.port = port
         self.env = env or {}
+        self.options = options
         self.process: subprocess.Popen[str] | None = None
 
     def begin(self) -> None:
@@ -189,6 +192,7 @@ class ServerProcess(Peer):
         env = os.environ | {"NIXFLEET_PASSWORD_HASH": HASH, "NIXFLEET_DATA_DIR": str(self.data)}
         env |= self.env
         argv = [sys.executable, "-m", "nixfleet_server", "serve", "--listen", f"127.0.0.1:{self.port}"]
+        argv += self.options
         with (self.data.parent / "server.err").open("a") as errors:
             self.process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
 

@@ -126,6 +126,7 @@ def test_a_backup_comes_over_the_api_for_admins_only(server: ServerProcess) -> N
     assert [path.name for path in server.data.glob("backup-*")] == []
 
 
+@pytest.mark.long
 def test_restore_takes_nothing_that_is_no_backup(server: ServerProcess, tmp_path: Path) -> None:
     token = server.host()
     files = {name: tmp_path / name for name in ("text", "cut", "evil", "empty", "missing")}
@@ -146,6 +147,7 @@ def test_restore_takes_nothing_that_is_no_backup(server: ServerProcess, tmp_path
         agent.register()  # the server never noticed
 
 
+@pytest.mark.long
 def test_restore_without_a_server_and_after_a_crash_in_the_middle(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data").start()
     try:
@@ -192,6 +194,7 @@ def damage(data: Path) -> bytes:
     return before
 
 
+@pytest.mark.long
 def test_a_damaged_database_is_a_clear_state_and_not_a_crash_loop(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data").start()
     try:

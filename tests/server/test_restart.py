@@ -1,13 +1,16 @@
 """The server as a process: killed, restarted, told to stop, started twice."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from demo.processes import free_port
 from nixfleet_protocol.messages import Ack, Goodbye, KnownRun
 from tests.server.support import FakeAgent, FakeBrowser, ServerProcess, login, start, until
 
@@ -116,3 +119,49 @@ def test_a_second_server_on_the_same_data_refuses(server: ServerProcess) -> None
     assert second.returncode == 2
     assert str(server.data) in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_for_a_while_before_it_leaves_it_only_wants_no_more_connections(tmp_path: Path) -> None:
+    """A proxy that checks `/readyz` moves over meanwhile, and no request of its is cut."""
+    server = ServerProcess(tmp_path / "data", env={"NIXFLEET_DRAIN": "3"}).start()
+    try:
+        token, script = server.host(), server.token()
+        with FakeAgent(server, token) as agent, server.client(script) as api:
+            agent.register()
+            assert "connection" not in api.get("/api/v1/hosts").headers
+            assert server.process
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: api.get("/readyz").status_code == 503, "it is unready")
+            answer = api.post("/api/v1/hosts/web1/runs", json={"command": "pull"})
+            assert (answer.status_code, answer.headers["connection"]) == (201, "close")
+            agent.end(agent.take(), 0)
+            agent.expect(Goodbye)
+        assert server.end(signal.SIGTERM) == 0
+    finally:
+        server.end()
+
+
+def test_a_new_server_listens_at_once_and_answers_when_the_old_one_has_left(tmp_path: Path) -> None:
+    old = ServerProcess(tmp_path / "data").start()
+    new = ServerProcess(tmp_path / "data", port=free_port(), options=("--wait", "60"))
+    try:
+        script = old.token()
+        old.host()
+        new.begin()
+        until(lambda: listens(new.port), "it listens")
+        new.url = f"http://127.0.0.1:{new.port}"
+        with new.client(script) as api, ThreadPoolExecutor(1) as pool:
+            early = pool.submit(api.get, "/api/v1/hosts")
+            with old.client(script) as before:
+                assert before.get("/api/v1/hosts").status_code == 200
+            assert not early.done()
+            assert old.end(signal.SIGTERM) == 0
+            assert [host["host_id"] for host in early.result(60).json()["hosts"]] == ["web1"]
+    finally:
+        old.end()
+        new.end()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func, insert
 from sqlmodel import Session, col, delete, select
 
 from nixfleet_protocol import limits
@@ -27,11 +27,19 @@ class Point(NamedTuple):
 def write(
     session: Session, points: Iterable[tuple[str, Point]], days: Iterable[tuple[str, int, float, float]]
 ) -> None:
-    """Keep new points, and the days as they are now."""
-    for host, point in points:
-        session.merge(Metric(host=host, **point._asdict()))
-    for host, day, there, known in days:
-        session.merge(PresenceDay(host=host, day=day, there=there, known=known))
+    """Keep new points, and the days as they are now. A few statements, however many hosts there are."""
+    new_points = [{"host": host, **point._asdict()} for host, point in points]
+    new_days = [
+        {"host": host, "day": day, "there": there, "known": known} for host, day, there, known in days
+    ]
+    connection = session.connection()
+    for table, rows, keys in ((Metric, new_points, ("host", "at")), (PresenceDay, new_days, ("host", "day"))):
+        if rows:
+            its = [col(getattr(table, key)) == bindparam(f"its_{key}") for key in keys]
+            connection.execute(
+                delete(table).where(*its), [{f"its_{k}": row[k] for k in keys} for row in rows]
+            )
+            connection.execute(insert(table), rows)
 
 
 def prune(session: Session, hosts: Sequence[str], before: int, today: int) -> None:
