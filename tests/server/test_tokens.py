@@ -2,6 +2,7 @@
 
 import httpx
 
+from nixfleet_server.store import access
 from tests.server.support import FakeAgent, FakeBrowser, ServerThread, problem, until
 
 
@@ -25,6 +26,26 @@ def test_a_token_is_made_shown_once_used_and_revoked_with_its_sockets(
         assert browser.closed()[0] == 1008
         assert problem(client.get("/api/v1/hosts")) == (401, "not_authenticated")
     assert problem(boss.delete(f"/api/v1/tokens/{made['id']}")) == (404, "no_such_token")
+
+
+def test_a_token_revoked_while_its_socket_opens_leaves_no_socket(server: ServerThread) -> None:
+    token = server.token("brief")
+    hub = server.hub
+    with server.client(token) as client:
+        client.get("/api/v1/hosts")  # so that nothing is left to be noticed
+    real = hub.refresh
+
+    async def revoke() -> bool:  # between the look at the token and the socket
+        await hub.db.write(lambda db: access.remove_token(db, "brief"))
+        return False
+
+    hub.refresh = revoke
+    try:
+        with FakeBrowser(server, token=token) as browser:
+            hub.refresh = real
+            assert browser.closed()[0] == 1008
+    finally:
+        hub.refresh = real
 
 
 def test_a_token_expires_with_its_sockets(server: ServerThread, boss: httpx.Client) -> None:

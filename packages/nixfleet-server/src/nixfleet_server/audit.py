@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from nixfleet_server import logging
-from nixfleet_server.context import context
+from nixfleet_server.context import client_of, context
 from nixfleet_server.domain.login import attempt
 from nixfleet_server.store import audits
 
@@ -26,11 +26,6 @@ NOT_WRITTEN = ("too_many_logins", "too_many_attempts")
 def note(request: HTTPConnection, **fields: Any) -> None:
     """Add to the request's entry: `who`, `subject`, `detail`, `run_id`. Never a secret."""
     _notes(request).update(fields)
-
-
-def client_of(connection: HTTPConnection) -> str:
-    """The client's address; behind a proxy only what a trusted one says."""
-    return connection.client.host if connection.client else ""
 
 
 async def record(request: HTTPConnection, action: str, who: str, outcome: str, detail: str) -> None:

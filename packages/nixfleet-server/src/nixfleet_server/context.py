@@ -75,3 +75,8 @@ def context(connection: HTTPConnection) -> Context:
     """The context of a request or socket."""
     found: Context = connection.app.state.context
     return found
+
+
+def client_of(connection: HTTPConnection) -> str:
+    """The client's address; behind a proxy only what a trusted one says."""
+    return connection.client.host if connection.client else ""

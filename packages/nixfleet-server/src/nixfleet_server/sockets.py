@@ -1,6 +1,5 @@
 """The two WebSocket endpoints: who may open one. Strangers get an HTTP answer, never a socket."""
 
-from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from nixfleet_protocol import limits
@@ -8,9 +7,10 @@ from nixfleet_server import logging
 from nixfleet_server.api.problems import PROBLEMS, problem
 from nixfleet_server.auth.guard import authenticate, bearer, same_origin, who_are_you
 from nixfleet_server.auth.tokens import allows, hash_token
-from nixfleet_server.context import context
+from nixfleet_server.context import client_of, context
 from nixfleet_server.live.agent import AgentConnection
 from nixfleet_server.live.browser import BrowserConnection
+from nixfleet_server.live.ticker import close_strangers
 from nixfleet_server.store import hosts
 
 log = logging.get(__name__)
@@ -24,7 +24,7 @@ async def agent(socket: WebSocket) -> None:
     key, now = hash_token(token or ""), hub.now()
     record = await hub.db.read(lambda session: hosts.by_token(session, key, now)) if token else None
     if record is None:
-        log.warning("agent with a wrong token", client=_client(socket))
+        log.warning("agent with a wrong token", client=client_of(socket))
         await _deny(
             socket,
             "not_authenticated",
@@ -55,7 +55,7 @@ async def browser(socket: WebSocket) -> None:
         await _deny(socket, "not_authenticated", who_are_you(socket))
         return
     if principal.session_id is not None and not same_origin(socket):
-        log.warning("watcher from a foreign page", client=_client(socket))
+        log.warning("watcher from a foreign page", client=client_of(socket))
         await _deny(socket, "csrf", "the socket was not opened by this server's own page (Origin)")
         return
     if not allows(principal.scope, "read"):
@@ -74,13 +74,11 @@ async def browser(socket: WebSocket) -> None:
     connection = BrowserConnection(
         socket, shared.hub, peer=principal.name, key=principal.key, expires_at=principal.expires_at
     )
+    # What let it in may have ended since it was looked at; from the first await of `serve` on it is found.
+    shared.hub.spawn(close_strangers(shared.hub))
     await connection.serve()
 
 
 async def _deny(socket: WebSocket, code: str, detail: str) -> None:
     status, title = PROBLEMS[code]
     await socket.send_denial_response(problem(status, code, title, detail))
-
-
-def _client(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""

@@ -9,8 +9,8 @@ from nixfleet_protocol import limits
 from nixfleet_protocol.messages.access import Enroll, Enrolled
 from nixfleet_server import logging
 from nixfleet_server.api.body import answer, read_body
-from nixfleet_server.audit import client_of, note
-from nixfleet_server.context import context
+from nixfleet_server.audit import note
+from nixfleet_server.context import client_of, context
 from nixfleet_server.domain.login import attempt, forget
 from nixfleet_server.errors import Declined
 from nixfleet_server.store import enroll

@@ -8,12 +8,12 @@ from nixfleet_protocol import limits
 from nixfleet_protocol.messages.api import Login, SessionView
 from nixfleet_server import logging
 from nixfleet_server.api.body import answer, nothing, read_body
-from nixfleet_server.audit import client_of, note
+from nixfleet_server.audit import note
 from nixfleet_server.auth import login as auth
 from nixfleet_server.auth.devices import remember
 from nixfleet_server.auth.guard import Principal, authenticate, check_origin_if_told, is_secure
 from nixfleet_server.auth.sessions import COOKIE, SECURE_COOKIE, SESSION_SECONDS, csrf_token
-from nixfleet_server.context import context
+from nixfleet_server.context import client_of, context
 from nixfleet_server.errors import Declined
 from nixfleet_server.live.ticker import close_strangers
 from nixfleet_server.store import access

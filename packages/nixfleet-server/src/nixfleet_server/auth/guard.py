@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from nixfleet_server.auth.seen import Use
 from nixfleet_server.auth.sessions import COOKIE, SECURE_COOKIE, csrf_token
 from nixfleet_server.auth.tokens import allows, hash_token
-from nixfleet_server.context import Context, context
+from nixfleet_server.context import Context, client_of, context
 from nixfleet_server.errors import Declined
 from nixfleet_server.store import access
 
@@ -49,9 +49,8 @@ async def authenticate(connection: HTTPConnection) -> Principal | None:
 
 def _seen(connection: HTTPConnection, principal: Principal) -> Principal:
     shared = context(connection)
-    address = connection.client.host if connection.client else ""
     agent = connection.headers.get("user-agent", "")
-    shared.seen.touch(Use(principal.key, shared.hub.now(), address, agent))
+    shared.seen.touch(Use(principal.key, shared.hub.now(), client_of(connection), agent))
     return principal
 
 

@@ -13,11 +13,11 @@ from sqlmodel import Session as Db
 from starlette.requests import HTTPConnection
 
 from nixfleet_server import logging
-from nixfleet_server.audit import client_of, note
+from nixfleet_server.audit import note
 from nixfleet_server.auth.devices import device_of
 from nixfleet_server.auth.passwords import verify
 from nixfleet_server.auth.second import recovery_hash, step_of
-from nixfleet_server.context import Context, context
+from nixfleet_server.context import Context, client_of, context
 from nixfleet_server.domain.login import attempt, forget
 from nixfleet_server.errors import Declined
 from nixfleet_server.settings import Settings

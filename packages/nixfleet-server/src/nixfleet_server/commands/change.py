@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from sqlmodel import Session as Db
 
+from nixfleet_protocol.cli.commands import numbers
 from nixfleet_server.audit import CONSOLE
 from nixfleet_server.clock import wall_clock
 from nixfleet_server.commands.common import open_store
 from nixfleet_server.store import audits
 
 T = TypeVar("T")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def change(
@@ -48,12 +48,10 @@ def duration(least: int, most: int) -> Callable[[str], int]:
     """A parser for durations as `90`, `90s`, `15m`, `2h`, `30d`; gives seconds. It raises ArgumentTypeError."""
 
     def parse(text: str) -> int:
-        number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-        if number.isascii() and number.isdigit() and least <= int(number[:12]) * _UNITS[unit] <= most:
-            return int(number) * _UNITS[unit]
-        raise argparse.ArgumentTypeError(
-            f"expected a duration as 15m, 2h or 30d, from {least} seconds to {most // 86_400} days"
-        )
+        seconds = numbers.duration(text)
+        if not least <= seconds <= most:
+            raise argparse.ArgumentTypeError(f"expected from {least} seconds to {most // 86_400} days")
+        return seconds
 
     return parse
 
