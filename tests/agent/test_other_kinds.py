@@ -1,6 +1,7 @@
 """nix-darwin and home-manager, with real Nix and systems that behave as theirs do; macOS's own programs are stand-ins."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ class Host(NixHost):
         super().__init__(directory)
         (self.root / "etc/NIXOS").unlink()
         self.kind = kind
-        if kind == "nix-darwin":
+        if kind != "home-manager":
             self.profile_link = self.root / "nix/var/nix/profiles/system"
             self.current_link = self.root / "run/current-system"
         else:
@@ -133,6 +134,57 @@ def test_a_home_that_the_flake_does_not_name_lists_those_it_does(
 
     assert ran.status == "failed"
     assert "named ann@web1, ann, web1; it has: root@web1" in ran.message
+
+
+ATTRIBUTES = {
+    "nixos": 'nixosConfigurations."web1".config.system.build.toplevel',
+    "nix-darwin": 'darwinConfigurations."web1".system',
+    "home-manager": 'homeConfigurations."root@web1".activationPackage',
+}
+SETS_PROFILE = ("nixos", "nix-darwin")
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_exactly_these_programs_are_run(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each argument of Nix, and none of the rebuild tools, which set the profile first and pipe their activation."""
+    host = Host(tmp_path, kind)
+    for name in ("HOME", "USER"):
+        monkeypatch.setenv(name, host.environment[name])
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    programs, asked = tmp_path / "programs", tmp_path / "asked"
+    programs.mkdir()
+    strangers = ("nixos-rebuild", "darwin-rebuild", "home-manager", "systemd-run", "sudo")
+    for name in ("nix", "nix-env", *strangers):
+        go_on = "exit 1" if name in strangers else f'exec {shutil.which(name)} "$@"'
+        (programs / name).write_text(
+            f"#!/bin/sh\n{{ printf '%s' {name}; printf '|%s' \"$@\"; echo; }} >> {asked}\n{go_on}\n"
+        )
+        (programs / name).chmod(0o755)
+    host.variables["PATH"] = f"{programs}:{host.variables['PATH']}"
+    assert host.run("switch").status == "ok"
+    calls = [line.split("|") for line in asked.read_text().splitlines()]
+
+    nix = ["nix", "--extra-experimental-features", "nix-command flakes"]
+    eval_names = [*nix, "eval", "--json", "--no-write-lock-file", ".#homeConfigurations"]
+    build = [
+        *nix,
+        "build",
+        "--verbose",
+        "--log-format",
+        "internal-json",
+        "--no-write-lock-file",
+        "--out-link",
+    ]
+    built = f"{tmp_path}/state/built"
+    profile = str(host.root / "nix/var/nix/profiles/system")
+    if kind == "home-manager":
+        assert calls.pop(0) == [*eval_names, "--apply", "builtins.attrNames"]
+    assert calls.pop(0) == [*build, built, f".#{ATTRIBUTES[kind]}"]
+    set_profile = calls.pop(0)
+    assert not calls
+    assert (set_profile[2] == profile) == (kind in SETS_PROFILE)  # a home's own activation sets its profile
+    assert set_profile[0::3] == ["nix-env", "--set"]
+    assert Path(set_profile[4]).resolve() == Path(built).resolve()
 
 
 LAUNCHCTL = """#!/bin/sh
