@@ -15,7 +15,7 @@ from nixfleet_agent.units import Installation, launchd, systemd
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "nix" / "units.json"
 SERVER_UNIT = ROOT / "docs" / "nixfleet-server.service"
-_SERVER_PROGRAM = "/opt/nixfleet-server/bin/nixfleet-server"
+SERVER_PROGRAM = "/opt/nixfleet-server/bin/nixfleet-server"
 _ENVIRONMENT = ("Environment", "EnvironmentFile", "EnvironmentVariables")
 
 
@@ -52,7 +52,7 @@ def server_unit() -> str:
     """The server's unit, with its variables in a file."""
     facts = json.loads((ROOT / "nix" / "server-unit.json").read_text())
     service = facts["Service"]
-    start = service["ExecStart"].replace("/@program@", _SERVER_PROGRAM)
+    start = service["ExecStart"].replace("/@program@", SERVER_PROGRAM)
     environment = {"Environment": "NIXFLEET_DATA_DIR=/var/lib/nixfleet-server"}
     facts["Service"] = service | {
         "ExecStart": start,

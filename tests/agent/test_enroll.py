@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nixfleet_agent.enroll.join import quoted
 from nixfleet_agent.environment import parse
 
 PROGRAM = Path(sys.executable).parent / "nixfleet-agent"
@@ -112,6 +115,11 @@ def test_the_one_time_token_becomes_files_that_only_the_agent_can_read_where_it_
     for secret in ("nfa_its-own", "nfe_once"):
         assert secret not in done.stdout + done.stderr + (config / "agent.env").read_text() + unit
         assert secret not in (config / "enrolled.json").read_text()
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], codec="utf-8")))
+def test_a_value_is_read_back_from_the_file_as_it_was(value: str) -> None:
+    assert parse(f"NIXFLEET_CA_FILE={quoted(value)}\n") == {"NIXFLEET_CA_FILE": value}
 
 
 def test_unenroll_leaves_nothing(agent: Enroll, server: Server, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -12,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import bcrypt
 import httpx
 import pytest
 
@@ -41,8 +41,7 @@ class Project:
         port = free_port()
         self.url = f"https://localhost:{port}"
         folder = shutil.copytree(ROOT / "docker", directory / "docker")
-        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-        (folder / "server.env").write_text(f"NIXFLEET_PASSWORD_HASH='{hashed}'\n")
+        (folder / "server.env").write_text("NIXFLEET_LOG_LEVEL='debug'\n")
         self._compose = (
             *(Path(sys.executable).parent / "podman-compose", "--project-name", self.name),
             *("--file", folder / "compose.yaml"),
@@ -60,6 +59,16 @@ class Project:
 
     def compose(self, *args: str, **variables: str) -> None:
         self.engine.run(*self._compose, *args, env=self._variables | variables)
+
+    def set_up(self) -> None:
+        """Set the password with the one-time link of the log, as the operator does at the first start."""
+        log = self.engine.podman("logs", self.container("server"))
+        [code] = re.findall(rf"{re.escape(self.url)}/setup#(\S+)", log)
+        body = {"code": code, "password": PASSWORD}
+        answer = httpx.post(
+            f"{self.url}/api/v1/setup", json=body, headers={"Origin": self.url}, verify=self.tls
+        )
+        assert answer.status_code == 200, answer.text
 
     def container(self, service: str) -> str:
         return f"{self.name}_{service}_1"
@@ -92,6 +101,7 @@ def project(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         made.compose("up", "--detach")
         until(made.has_certificate, "Caddy has an authority of its own")
         until(made.ready, "the server answers through the proxy")
+        made.set_up()
         yield made
     finally:
         made.compose("down", "--volumes", "--timeout", "1")

@@ -136,7 +136,7 @@ def test_it_drains_on_sigterm_and_keeps_its_data(engine: Engine, start: Start) -
 def test_the_health_check_fails_where_nothing_is_served(engine: Engine) -> None:
     done = engine.run("podman", "run", "--rm", SERVER, "health", check=False)
     assert done.returncode == 3
-    assert "nothing answers at 127.0.0.1:8000" in done.stderr
+    assert "nothing answers at" in done.stderr
 
 
 def test_another_folder_of_pages_can_be_mounted(engine: Engine, start: Start, tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def _install(where: Place, record: Record, variables: dict[str, str]) -> Record:
     if installation.supervisor == "launchd":
         installation = replace(installation, environment=tuple(given.items()))
     try:
-        write(where.env_file, "".join(f"{name}={_quoted(value)}\n" for name, value in given.items()), 0o644)
+        write(where.env_file, "".join(f"{name}={quoted(value)}\n" for name, value in given.items()), 0o644)
         for path, text in files(installation).items():
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             write(path, text, 0o644)
@@ -203,9 +203,9 @@ def _install(where: Place, record: Record, variables: dict[str, str]) -> Record:
     return record
 
 
-def _quoted(value: str) -> str:
-    """As systemd reads an environment file."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`") + '"'
+def quoted(value: str) -> str:
+    """A value as systemd and `environment.parse` read it from a file: nothing but these two has a meaning."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _has_user(name: str) -> bool:
