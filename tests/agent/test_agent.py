@@ -27,8 +27,10 @@ HEAVY = {
     "httpx",
     "logging",
     "pathlib",
+    "platform",
     "psutil",
     "pydantic",
+    "random",
     "subprocess",
     "urllib.request",
 }

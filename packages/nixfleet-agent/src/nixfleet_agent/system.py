@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import platform
 import sys
 from collections.abc import Callable, Mapping
 
@@ -12,6 +11,8 @@ from nixfleet_protocol import limits
 
 def operating_system() -> tuple[str | None, str | None]:
     """Its name and version for people, as `("NixOS", "25.11")`; None for what can't be learnt."""
+    import platform  # not for the resident, which only asks for the boot and its name
+
     if sys.platform == "darwin":
         return "macOS", platform.mac_ver()[0] or None
     with contextlib.suppress(OSError):
