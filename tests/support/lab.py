@@ -19,14 +19,19 @@ PATIENCE = 60.0
 """Seconds until a wait is a failure: a wide safety bound, never a measurement."""
 
 
-def until(question: Callable[[], T], what: str, timeout: float = PATIENCE, pause: float = 0.05) -> T:
-    """Ask until the answer is true; fail the test, naming `what`, when it is not within `timeout` seconds."""
+def until(
+    question: Callable[[], T], what: str | Callable[[], str], timeout: float = PATIENCE, pause: float = 0.05
+) -> T:
+    """Ask until the answer is true; fail the test, naming `what`, when it is not within `timeout` seconds.
+
+    `what` may be a function, for what is only worth looking at after a failure, as logs.
+    """
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if answer := question():
             return answer
         time.sleep(pause)
-    raise AssertionError(f"not within {timeout:g} s: {what}")
+    raise AssertionError(f"not within {timeout:g} s: {what if isinstance(what, str) else what()}")
 
 
 def read_log(data: bytes) -> list[Record]:
@@ -93,7 +98,7 @@ class Lab:
 
     def online(self, name: str) -> None:
         """Wait until the host is online."""
-        until(lambda: self.client.host(name).presence == "online", f"{name} online\n{self.logs()}")
+        until(lambda: self.client.host(name).presence == "online", lambda: f"{name} online\n{self.logs()}")
 
     def ended(self, run_id: str, timeout: float = PATIENCE * 2) -> RunView:
         """Wait until the run has ended, also over restarts of the server."""
