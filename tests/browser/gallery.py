@@ -10,6 +10,7 @@ from nixfleet_protocol.messages import CommandMessage, Facts, Metrics, ProgressS
 from nixfleet_protocol.messages import TestFailure as Failure
 from nixfleet_protocol.messages import TestReport as Report
 from nixfleet_protocol.messages.facts import Generation
+from nixfleet_protocol.messages.parts import BuildFailure, NixProgress, Outcome, Step
 from nixfleet_protocol.states import COMMANDS
 from tests.browser.simulated import SimulatedAgent
 from tests.support.lab import Lab, until
@@ -24,6 +25,27 @@ LOG = (
     "  /nix/store/1642187113-caddy-2.10.drv",
     "building '/nix/store/1642187113-caddy-2.10.drv'...",
     "\x1b[32mactivating the configuration...\x1b[0m",
+)
+BROKEN = (
+    "\x1b[34mcaddy-2.10>\x1b[0m modules/caddyhttp/server.go:212:9: undefined: quic.Listen",
+    "\x1b[31;1merror:\x1b[0m builder for '\x1b[35;1m/nix/store/1642187113-caddy-2.10.drv\x1b[0m' failed with exit code 2;",
+    "       last 2 log lines:",
+    "       > modules/caddyhttp/server.go:212:9: undefined: quic.Listen",
+)
+LEFT = Outcome(
+    steps=(
+        Step(name="pull", outcome="ok", seconds=1.8),
+        Step(name="build", outcome="failed", message="1 of 3 did not build", seconds=74.2),
+        Step(name="activate", outcome="skipped", message="nothing was built"),
+    ),
+    failures=(
+        BuildFailure(
+            name="caddy-2.10",
+            derivation="/nix/store/1642187113-caddy-2.10.drv",
+            reason="builder failed with exit code 2",
+            log="modules/caddyhttp/server.go:212:9: undefined: quic.Listen\nmake: *** [Makefile:31: build] Error 2\n",
+        ),
+    ),
 )
 
 
@@ -149,12 +171,25 @@ def play(agent: SimulatedAgent, command: CommandMessage) -> None:
     """What a host of the gallery does when asked: `results` says how it ends; "" leaves it at work."""
     result = RESULTS.get((agent.name, command.command), "ok")
     agent.begin(command)
+    agent.say(command, "pull: main from git@git.example.org:ops/machines.git", stream="note")
+    agent.say(command, "   1f3c0b8..9ab4e27  main -> origin/main")
+    agent.say(command, f"build: {agent.name} at 1f3c0b8a9d7e", stream="note")
     for line in LOG:
         agent.say(command, line)
     if not result:
-        agent.progress(
-            command, ProgressState(phase="build", current=12, total=40, label="building caddy-2.10")
+        for number in range(1, 41):
+            agent.say(command, f"\x1b[34mcaddy-2.10>\x1b[0m compiling modules/caddyhttp/part{number}.go")
+        nix = NixProgress(
+            planning=False,
+            built=12,
+            to_build=40,
+            building=2,
+            copied=3,
+            to_copy=9,
+            current="caddy-2.10",
+            build_phase="buildPhase",
         )
+        agent.progress(command, ProgressState(phase="build", nix=nix))
         return
     if result == "failed" and command.command == "test":
         failure = Failure(name="T03-dns.sh", exit_code=1, output="no answer from 192.0.2.1\n")
@@ -162,10 +197,12 @@ def play(agent: SimulatedAgent, command: CommandMessage) -> None:
         agent.end(command, "failed", exit_code=1, message="9/10 pass, 1 fail: T03-dns.sh", tests=report)
         return
     if result == "failed":
+        for line in BROKEN:
+            agent.say(command, line, stream="stderr")
         agent.say(
-            command, "error: builder for '/nix/store/1642187113-caddy-2.10.drv' failed with exit code 2"
+            command, "[48123 bytes of output were not kept: the limit is 1048576 bytes a run]", stream="note"
         )
-        agent.end(command, "failed", exit_code=1, message="caddy-2.10 did not build")
+        agent.end(command, "failed", exit_code=1, message="caddy-2.10 did not build", outcome=LEFT)
         return
     agent.end(command, result, exit_code=0, message="generation 1 is active", commit=COMMIT)
 

@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -54,6 +55,20 @@ def brings_the_host(mine: Lab, page: Page) -> None:
         expect(add.get_by_role("status")).to_contain_text("NixOS 25.11")
         add.get_by_role("button", name="Open it").click()
         expect(page.get_by_role("heading", name="new1", level=1)).to_be_visible()
+
+
+def test_with_pip_one_command_enrolls_whatever_the_host_calls_itself(fleet: Lab, log_in: LogIn) -> None:
+    page = log_in(fleet, "/#/add")
+    add = dialog(page)
+    add.get_by_role("tab", name="pip").click()
+    add.get_by_role("button", name="Make its token").click()
+    expect(add.locator("pre")).to_have_count(1)
+    program, verb, url, token = add.locator("pre").inner_text().rpartition("&& ")[2].split()
+    assert (program, verb, url) == ("nixfleet-agent", "enroll", fleet.server.url)
+    answer = httpx.post(f"{url}/api/v1/enroll", json={"token": token, "hostname": "by-pip"})
+    with closing(SimulatedAgent(url, answer.json()["token"], "by-pip")) as agent:
+        agent.start()
+        expect(add.get_by_role("status")).to_contain_text("by-pip is here")
 
 
 def test_tabs_turn_with_arrows_and_say_what_each_way_needs(fleet: Lab, log_in: LogIn) -> None:

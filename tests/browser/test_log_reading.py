@@ -252,6 +252,7 @@ def test_each_test_is_a_part_that_says_how_it_ended(fleet: Lab, log_in: LogIn, s
     expect(page.locator(".failure")).to_contain_text("no answer")
 
 
+@pytest.mark.long
 def test_opened_in_the_middle_a_killed_server_costs_no_line_and_doubles_none(
     tmp_path: Path, log_in: LogIn
 ) -> None:

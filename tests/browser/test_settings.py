@@ -103,6 +103,7 @@ def test_about_names_versions_and_gives_a_backup(fleet: Lab, log_in: LogIn) -> N
     assert Path(download.value.path()).stat().st_size > 1000
 
 
+@pytest.mark.long
 def test_from_the_set_up_link_to_a_second_factor_and_a_recovery_code(
     tmp_path: Path, watched: BrowserContext
 ) -> None:

@@ -91,6 +91,30 @@ def running(page: Page, url: str) -> None:
     expect(page.locator(".log-line").first).to_be_visible()
 
 
+def found(page: Page, url: str) -> None:
+    running(page, url)
+    page.keyboard.press("Control+f")
+    page.keyboard.type("a")
+    expect(page.locator(".log-line mark").first).to_be_visible()
+
+
+def folded(page: Page, url: str) -> None:
+    running(page, url)
+    page.get_by_role("button", name="Time of each line").click()
+    page.get_by_role("button", name="Fold all parts").click()
+    expect(page.locator('.log-fold[aria-expanded="false"]').first).to_be_visible()
+
+
+def add_steps(page: Page, url: str) -> None:
+    """The host it makes stays; a second look finds its name taken, and one with the next number is made."""
+    at("#/add", "dialog[open]")(page, url)
+    add = page.get_by_role("dialog", name="Add a host")
+    taken = page.locator('[data-host^="new-"]').count()
+    add.get_by_label("Name").fill(f"new-{taken + 1}")
+    add.get_by_role("button", name="Make its token").click()
+    expect(add.locator("pre").first).to_be_visible()
+
+
 VIEWS: dict[str, View] = {
     "fleet": fleet,
     "cards": cards,
@@ -105,5 +129,12 @@ VIEWS: dict[str, View] = {
     "failed": failed,
     "running": running,
     "add": at("#/add", "dialog[open]"),
-    "settings": at("#/settings", "#page-title"),
+    "found": found,
+    "add-steps": add_steps,
+    "settings": at("#/settings/login", ".settings-nav a"),
+    "sessions": at("#/settings/sessions", "td"),
+    "tokens": at("#/settings/tokens", "#token-name"),
+    "audit": at("#/settings/audit", "td"),
+    "look": at("#/settings/look", ".choices"),
+    "about": at("#/settings/about", "dd"),
 }

@@ -157,6 +157,8 @@ def test_every_icon_that_is_named_is_in_the_page() -> None:
         used |= set(re.findall(r'(?:iconUrl\(|icon\(|shape: |icon: )"([a-z-]+)"', path.read_text()))
     assert used
     assert used <= icon_names()
+    every = re.findall(r'<symbol id="([^"]+)"', (STATIC / "index.html").read_text())
+    assert len(every) == len(set(every)), "of two with one name only the first is ever drawn"
 
 
 def test_vendored_files_are_what_the_manifest_says(vendor: ModuleType) -> None:

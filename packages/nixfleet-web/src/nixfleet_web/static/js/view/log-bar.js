@@ -101,7 +101,7 @@ export class LogBar {
     });
     field.addEventListener("keydown", (event) => this.#onKey(event));
     this.#tally.setAttribute("role", "status");
-    this.#jumps.append(this.#jump("up", "Last match (Shift+Enter)", -1), this.#jump("down", "Next match (Enter)", 1));
+    this.#jumps.append(this.#jump("previous", "Last match (Shift+Enter)", -1), this.#jump("next", "Next match (Enter)", 1));
     const open = make("button", "button plain square log-open");
     open.setAttribute("type", "button");
     open.setAttribute("aria-label", "Search the log");
