@@ -23,6 +23,7 @@ PROGRAMS = {
     "buildah": "buildah",
     "runc": "runc",
     "caddy": "caddy",
+    "iptables": "iptables",  # podman's networks are made with it
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
     "ip": "iproute2",

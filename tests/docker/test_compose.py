@@ -25,7 +25,7 @@ from tests.support.lab import until
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.needs("podman", "buildah", "mmdebstrap", "caddy", "runc", "git"),
+    pytest.mark.needs("podman", "buildah", "mmdebstrap", "caddy", "runc", "iptables", "git"),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
 PASSWORD = "correct horse"

@@ -20,7 +20,7 @@ from tests.support.lab import until
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.needs("podman", "buildah", "mmdebstrap", "caddy", "runc"),
+    pytest.mark.needs("podman", "buildah", "mmdebstrap", "caddy", "runc", "iptables"),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
 HASH = bcrypt.hashpw(b"correct horse", bcrypt.gensalt(4)).decode()

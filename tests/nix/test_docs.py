@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from nixfleet_agent.config import VARIABLES
+from nixfleet_server.settings import PREFIX, Settings
 from scripts import nix_options
-from tests.nix.nix import failed
+from tests.nix.nix import NIX, failed
 
 pytestmark = pytest.mark.needs("nix")
 
@@ -37,3 +39,16 @@ def test_the_page_s_snippet_names_options_that_there_are() -> None:
     used = set(re.findall(r"(?:^|\\n)  ([a-zA-Z]+(?:\.[a-zA-Z]+)?) = ", script.read_text(), re.MULTILINE))
     assert {"url", "tokenFile", "repository.url"} <= used
     assert used <= known, used - known
+
+
+def test_the_modules_name_no_variable_that_there_is_not() -> None:
+    agent = {variable.name for variable in VARIABLES.values()}
+    server = {f"{PREFIX}{name.upper()}{suffix}" for name in Settings.model_fields for suffix in ("", "_FILE")}
+    for module, known in (
+        ("options", agent),
+        ("agent-nixos", agent),
+        ("agent-darwin", agent),
+        ("server", server),
+    ):
+        named = set(re.findall(r"NIXFLEET_[A-Z_]*[A-Z]", (NIX / f"{module}.nix").read_text()))
+        assert named <= known, f"{module}: {named - known}"
