@@ -12,6 +12,7 @@ from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import NotPrivate, own_directory
 from nixfleet_agent.launch import Spawn, parse_answer
+from nixfleet_agent.lock import Lock
 from nixfleet_protocol.messages import Options
 from tests.agent.conftest import as_another_user
 
@@ -68,6 +69,18 @@ def test_help_lists_commands_and_variables_but_nothing_internal() -> None:
         assert word in done.stdout
     for word in ("settle", "run-command", "facts"):
         assert word not in done.stdout
+
+
+def test_status_obeys_no_terminal_and_prints_none_to(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text(
+        '{"hostname": "\\u001b[31mweb1", "connection": "connected", "error": "\\u009b2J"}'
+    )
+    lock = Lock(str(tmp_path / "agent.lock"))
+    done = call("status", NIXFLEET_STATE_DIR=str(tmp_path), NIXFLEET_HOSTNAME="web1")
+    lock.release()
+
+    assert done.stdout.startswith("?[31mweb1: connected")
+    assert "?2J" in done.stdout
 
 
 def test_the_version_is_printed() -> None:

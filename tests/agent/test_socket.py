@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import socket
 import tempfile
@@ -15,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nixfleet_agent import state
+from nixfleet_agent.config import load
 from nixfleet_agent.launch import FORGET_MAX
 from nixfleet_agent.runner import verbs
 from tests.agent.conftest import Agent, Repo
@@ -178,6 +181,45 @@ def test_a_forced_stop_leaves_nothing_alive(server: FakeServer, repo: Repo, spli
     assert gone(int((one.base / "orphan").read_text()))
 
 
+def test_the_resident_knows_from_root_what_the_repository_lets_the_host_do(
+    server: FakeServer, repo: Repo, split: MakeSplit
+) -> None:
+    repo.commit({"rollback": "#!/bin/sh\necho back\n"})
+    one = split()
+    one.agent.start()
+    server.connected()
+    server.ended(server.command("pull"))
+    one.agent.kill()
+    one.agent.start()
+    server.connected(2)
+
+    assert "rollback" in server.registers[-1].commands
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to a group")
+def test_what_an_agent_left_before_it_was_separated_is_shared_once(tmp_path: Path) -> None:
+    (tmp_path / "runs" / RUN).mkdir(parents=True, mode=0o700)
+    for name in ("output", "raw.o", "request.json"):
+        (tmp_path / "runs" / RUN / name).touch(mode=0o600)
+    (tmp_path / "busy.lock").touch(mode=0o600)
+    (tmp_path / "repo").mkdir(mode=0o700)
+    config = load({"NIXFLEET_STATE_DIR": str(tmp_path), "NIXFLEET_RESIDENT_USER": "nobody"}, connects=False)
+    group = pwd.getpwnam("nobody").pw_gid
+    here = Path.cwd()
+
+    state.enter(config)
+    os.chdir(here)
+
+    def mode(name: str) -> tuple[int, int]:
+        found = (tmp_path / name).stat()
+        return found.st_mode & 0o7777, found.st_gid
+
+    assert mode(".") == mode("runs") == mode(f"runs/{RUN}") == (0o2750, group)
+    assert mode(f"runs/{RUN}/output") == mode("busy.lock") == (0o640, group)
+    assert mode(f"runs/{RUN}/raw.o") == (0o600, 0)
+    assert mode("repo") == (0o700, 0)
+
+
 BAD: list[Any] = [
     {"verb": "dance"},
     {"verb": "run", "run_id": "../../etc", "command": "pull"},
@@ -241,11 +283,12 @@ def test_another_user_is_refused_whatever_he_asks(split: MakeSplit) -> None:
     one = split()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(30)
-    os.seteuid(STRANGER)
-    try:
-        connection.connect(str(one.socket))
-    finally:
-        os.seteuid(0)
+    with one.activation.hold:
+        os.seteuid(STRANGER)
+        try:
+            connection.connect(str(one.socket))
+        finally:
+            os.seteuid(0)
     with connection:
         with contextlib.suppress(BrokenPipeError):  # he may be refused before he has asked
             connection.sendall(json.dumps({"verb": "run", "run_id": RUN, "command": "pull"}).encode() + b"\n")

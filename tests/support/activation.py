@@ -17,6 +17,8 @@ class Activation:
         """`way`: `systemd` passes the connection as descriptor 3, `inetd` as 0, 1 and 2."""
         self.env = env
         self.runners: list[subprocess.Popen[bytes]] = []
+        self.hold = threading.Lock()
+        """While it is held no runner starts: the user of this process, which they inherit, may be another meanwhile."""
         self._way = way
         self._log = log
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -44,7 +46,7 @@ class Activation:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection, self._log.open("ab") as log:
+            with self.hold, connection, self._log.open("ab") as log:
                 out = connection.fileno() if self._way == "inetd" else log
                 self.runners.append(
                     subprocess.Popen(

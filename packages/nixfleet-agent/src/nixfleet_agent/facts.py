@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nixfleet_agent import platforms
+from nixfleet_agent import kinds, platforms
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import swap_json
@@ -51,6 +51,9 @@ def publish(config: Config, repo_error: str | None = None) -> Facts:
     facts = gather(config, repo_error)
     with contextlib.suppress(OSError):
         swap_json(os.path.join(config.state_dir, "facts.json"), to_dict(facts))
+        if config.resident_user:  # it can't look into root's clone for what the repository lets this host do
+            able = kinds.commands(config.platform, config.repository, config.hostname)
+            swap_json(os.path.join(config.state_dir, kinds.ABLE), {"commands": able})
     ring_once(config.resident_dir, "facts")
     return facts
 

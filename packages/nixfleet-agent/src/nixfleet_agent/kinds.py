@@ -13,6 +13,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "script": (*_EVERYWHERE, "reboot"),
 }
 """What each kind can do."""
+ABLE = "commands.json"
+"""File of the state directory where root says which commands this host can do, for a resident that can't look."""
 OPTIONAL = {"script": ("rollback", "check")}
 """What it can do besides where the repository has a program of that name for it."""
 

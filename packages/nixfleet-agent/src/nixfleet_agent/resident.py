@@ -8,7 +8,7 @@ from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.backoff import Backoff
 from nixfleet_agent.config import Config, ConfigError
 from nixfleet_agent.core import Core, Identity
-from nixfleet_agent.files import NotPrivate, own_directory, roots_directory
+from nixfleet_agent.files import NotPrivate, own_directory, read_json, roots_directory
 from nixfleet_agent.launch import launcher
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.log import Log
@@ -55,6 +55,8 @@ def main(config: Config) -> int:
     runs = Runs(config.state_dir, config.resident_dir)
     runs.prune()
     commands = kinds.commands(config.platform, config.repository, config.hostname)
+    if config.runner_socket and (told := read_json(os.path.join(config.state_dir, kinds.ABLE))):
+        commands = tuple(name for name in told.get("commands", ()) if isinstance(name, str)) or commands
     identity = Identity(config.hostname, config.platform, config.interval, commands)
     core = Core(identity, Backoff(_chance), runs.undelivered())
     try:

@@ -53,7 +53,8 @@ class Runs:
         """Every run that the server has not confirmed as ended, oldest first."""
         entries = []
         for root in self._roots:
-            with contextlib.suppress(FileNotFoundError), os.scandir(root) as found:
+            # Not readable: what an agent left that was not separated yet. The first runner lets us in.
+            with contextlib.suppress(FileNotFoundError, PermissionError), os.scandir(root) as found:
                 entries += [
                     (entry.stat().st_mtime_ns, entry.name)
                     for entry in found

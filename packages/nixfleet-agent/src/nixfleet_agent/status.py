@@ -15,11 +15,20 @@ EXIT = {"connected": 0, "not running": 1}
 
 def load(state_dir: str) -> dict[str, Any]:
     """The status as it is printed by `--json`. `connection` is `not running` when no agent holds the lock."""
-    found = read_json(os.path.join(state_dir, "status.json")) or {}
+    found = _printable(read_json(os.path.join(state_dir, "status.json")) or {})
     if not is_held(os.path.join(state_dir, "agent.lock")):
         keep: dict[str, Any] = {key: found[key] for key in ("hostname", "version", "url") if key in found}
         return {"connection": "not running", "state_dir": state_dir, **keep}
     return {"connection": "starting", "state_dir": state_dir, **found}
+
+
+def _printable(value: Any) -> Any:
+    """Without what a terminal would obey: root may ask what an agent of less right has written."""
+    if isinstance(value, dict):
+        return {_printable(key): _printable(one) for key, one in value.items()}
+    if isinstance(value, str):
+        return "".join(char if char.isprintable() else "?" for char in value)
+    return value
 
 
 def show(state_dir: str, as_json: bool) -> int:

@@ -14,7 +14,7 @@ from nixfleet_agent import kinds, platforms
 from nixfleet_agent.config import Config
 from nixfleet_agent.files import Disk
 from nixfleet_agent.lock import Held
-from nixfleet_agent.runner import history, pending, settle, timer
+from nixfleet_agent.runner import cgroup, history, pending, settle, timer
 from nixfleet_agent.runner.decision import decide
 from nixfleet_agent.runner.keeper import situation
 from nixfleet_agent.runner.pending import Pending
@@ -99,6 +99,8 @@ def _decide(config: Config, made: Pending) -> Outcome:
 def _go_back(config: Config, made: Pending, reason: str) -> Outcome:
     if not made.old:
         return "interrupted", f"{reason}; there is no earlier system to return to"
+    if not config.resident_user:
+        cgroup.leave(f"{made.run_id}-back")  # an activation that restarts the agent must not end this
     why = roll_back(config, made.old)
     if made.new != made.old:
         history.refuse(config, made.new, reason)

@@ -4,6 +4,7 @@ A switch tells its guard what it is about to do, and asks it afterwards whether 
 guard does for that (a file that survives a crash, a timer, a look for the server) is its own affair.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from nixfleet_agent.runner.context import Context
@@ -37,13 +38,17 @@ class Guard(Protocol):
 
 
 class NoGuard:
-    """Watches nothing: what was activated stays."""
+    """Watches nothing: what was activated stays. The resident starts anew all the same: it may be another by now."""
+
+    def __init__(self, restart: Callable[[], object] | None = None) -> None:
+        self._restart = restart
 
     def prepare(self, old: str, new: str) -> None:
         pass
 
     def activated(self) -> None:
-        pass
+        if self._restart:
+            self._restart()
 
     def wait(self, context: Context) -> Verdict:
         return Verdict(keep=True, confirmed=True, reason="")
@@ -54,8 +59,10 @@ class NoGuard:
 
 def guard_of(context: Context) -> Guard:
     """The guard of this run: none when NIXFLEET_CONFIRM_TIMEOUT is 0."""
+    from nixfleet_agent.runner import resident
+
     if context.config.confirm_timeout == 0:
-        return NoGuard()
+        return NoGuard(lambda: resident.restart(context.config, connect=False))
     from nixfleet_agent.runner.keeper import Keeper
 
     return Keeper(context)

@@ -60,8 +60,8 @@ def look(config: Config) -> Seen:
     return Seen()
 
 
-def restart(config: Config) -> bool:
-    """Have the resident start anew, from what is installed now. False: it was only asked to connect anew."""
+def restart(config: Config, *, connect: bool = True) -> bool:
+    """Have the resident start anew, from what is installed now. False: it was only (`connect`) asked to connect anew."""
     pid = look(config).pid
     unit = SERVICE if config.resident_user else (cgroup.unit_of(pid) if pid else None)
     argv: list[str] = []
@@ -69,7 +69,9 @@ def restart(config: Config) -> bool:
         domain = "system" if config.resident_user else f"gui/{os.getuid()}"
         argv = ["launchctl", "kickstart", "-k", f"{domain}/{LABEL}"]
     elif unit and unit.endswith(".service") and os.path.isdir("/run/systemd/system"):
-        whose = ["--user"] if pid and "/user@" in (cgroup.path_of(pid) or "") else []
+        whose = (
+            ["--user"] if pid and not config.resident_user and "/user@" in (cgroup.path_of(pid) or "") else []
+        )
         if config.resident_user or _leads(whose, unit, pid):
             argv = ["systemctl", *whose, "restart", "--no-block", unit]
     if argv:
@@ -79,7 +81,8 @@ def restart(config: Config) -> bool:
             )
             if done.returncode == 0:
                 return True
-    ring_once(config.resident_dir, "reconnect")
+    if connect:
+        ring_once(config.resident_dir, "reconnect")
     return False
 
 

@@ -48,7 +48,7 @@ def _kill(pid: int, unit: str | None) -> list[int]:
     living: Callable[[], list[int]]
     if unit and cgroup.unit_of(pid) == unit:
         where = cgroup.directory_of(pid)
-        argv = ["systemctl", "kill", "--kill-whom=all", "--signal=SIGKILL", unit]
+        argv = ["systemctl", "kill", "--signal=SIGKILL", unit]
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run(argv, stdin=subprocess.DEVNULL, check=False, timeout=KILL_LIMIT)
         living = lambda: cgroup.members(where)  # noqa: E731
