@@ -15,7 +15,7 @@ from nixfleet_protocol.messages.browser import CommandOutput
 from tests.server.support import ServerProcess
 from tests.support.swarm import SimAgent, SimBrowser, start_all
 
-SECONDS = 20
+SECONDS = 30
 
 
 def main() -> dict[str, float]:
@@ -52,10 +52,13 @@ async def _measure(server: ServerProcess, hosts: int) -> list[float]:
     browsers = [SimBrowser(server.ws, token, on_line) for _ in range(-(-hosts // limits.SUBSCRIPTIONS_MAX))]
     tasks = [asyncio.create_task(one.live()) for one in (*agents, *browsers)]
     await asyncio.gather(*(agent.online.wait() for agent in agents))
-    for i, agent in enumerate(agents):
-        await asyncio.sleep(random.uniform(0, 2 / hosts))  # hosts don't write in step
-        (run_id,) = await start_all(server.url, token, [agent.name])
+
+    async def begin(i: int) -> None:
+        await asyncio.sleep(random.uniform(0, hosts / 25))  # hosts don't write in step
+        (run_id,) = await start_all(server.url, token, [agents[i].name])
         await browsers[i % len(browsers)].follow(run_id)
+
+    await asyncio.gather(*(begin(i) for i in range(hosts)))
     began = time.monotonic_ns()
     while any(agent.runs for agent in agents):  # noqa: ASYNC110  no event tells of all of them
         await asyncio.sleep(0.1)

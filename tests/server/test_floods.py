@@ -12,7 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.messages import Heartbeat
+from nixfleet_protocol.messages import Ack, Heartbeat
+from nixfleet_server.domain.pace import Pace
 from tests.server.support import FakeAgent, FakeBrowser, ServerThread, start, until
 
 
@@ -114,3 +115,21 @@ def test_readyz_tries_and_does_not_only_look(
     answer = until(lambda: (a := api.get("/readyz")).status_code == 503 and a, "it is noticed")
     assert "hub" in answer.json()["reasons"]
     server.call(server.hub._loading.release)
+
+
+def test_a_host_can_not_fill_the_disk_with_many_runs(
+    server: ServerThread, api: httpx.Client, agent: FakeAgent
+) -> None:
+    """Each of its runs is within its limit; all of them together are not."""
+    server.call(lambda: setattr(server.hub.hosts["web1"], "quota", Pace(0, 4000, 0.0)))
+    for _ in range(2):
+        start(api)
+        run = agent.take()
+        agent.output(run, 1, 40, line="ten chars!")
+        agent.end(run, 40)
+        agent.expect(Ack, lambda ack: ack.ended)
+    start(api)
+    run = agent.take()
+    agent.output(run, 1, 40, line="ten chars!")
+    code, reason = agent.closed()
+    assert (code, "one host" in reason) == (1008, True)

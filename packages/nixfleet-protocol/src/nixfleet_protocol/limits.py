@@ -31,6 +31,10 @@ LOG_MAX_DEFAULT = 256 * MIB
 LOG_MAX_LIMIT = 1024 * MIB
 """Bytes of output an agent may be configured to keep for a run. More is a fault: the server takes no more of one run than
 this and a MiB for the agent's own words, so that one host can't fill the disk of all."""
+HOST_LOGS_BURST = 8 * 1024 * MIB
+HOST_LOGS_PER_SECOND = HOST_LOGS_BURST / 86_400
+"""Bytes of output taken of one host: eight of the largest logs at once, and as much again each day. What is kept of it
+when the runs have ended is the operator's choice (`NIXFLEET_LOG_KEEP_HOST_BYTES`)."""
 
 # Counts inside messages
 RUNS_MAX = 256

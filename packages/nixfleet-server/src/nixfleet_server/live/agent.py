@@ -38,6 +38,9 @@ IN_FLIGHT_BYTES = 8 * limits.WINDOW_BYTES
 """Received but not durable at most: the window an agent keeps by itself, with room for its counting characters where
 we count bytes. An agent beyond it floods us."""
 
+RECORD_HEAD = 32
+"""Bytes that an empty line takes in a log, at most."""
+
 
 class AgentConnection(Connection):
     """Serves one connection of `host`; `key` is the hash of the token that let it in. `ready` from `registered` on."""
@@ -204,6 +207,9 @@ class AgentConnection(Connection):
                 continue
             if run.ending:  # its log is complete: these came before, and the end is acknowledged soon
                 continue
+            size = sum(len(output.line) + RECORD_HEAD for output in outputs)
+            if not self.host.quota.takes(size, self.hub.monotonic()):
+                raise RemoteProtocolError("more output than is taken of one host in a day")
             before = run.received
             data = run.accept(outputs)
             self.hub.counts.lines += run.received - before

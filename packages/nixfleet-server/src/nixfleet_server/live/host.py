@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Metrics, RunView
 from nixfleet_protocol.messages.browser import HostView
 from nixfleet_server.clock import wall_clock
 from nixfleet_server.domain.availability import Days, day_of, share
 from nixfleet_server.domain.flapping import flapping
+from nixfleet_server.domain.pace import Pace
 from nixfleet_server.domain.presence import presence
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store.hosts import HostRecord
@@ -29,6 +31,8 @@ class LiveHost:
         """The run under way, `stop` and `restart` aside."""
         self.queue: list[LiveRun] = []
         """Runs that wait for it, in the order to send them."""
+        self.quota = Pace(limits.HOST_LOGS_PER_SECOND, limits.HOST_LOGS_BURST, 0.0)
+        """Bytes of output that are still taken of it."""
         self.days: Days = {}
         """How long it was there."""
         self.last_run = last_run
