@@ -1,6 +1,8 @@
 """`nixfleet-agent doctor` against real servers, broken in every way it knows."""
 
 import json
+import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -234,6 +236,18 @@ def test_the_state_directory_and_its_disk(
     link.symlink_to(tmp_path)
     assert look(web, NIXFLEET_STATE_DIR=str(link))["state"].said.endswith("is a link")
     assert look(web, NIXFLEET_STATE_DIR=str(tmp_path / "new"))["state"].state == "warn"
+    if os.geteuid() == 0:
+        (tmp_path / "theirs").mkdir(mode=0o755)
+        os.chown(tmp_path / "theirs", 12345, -1)
+        found = look(web, NIXFLEET_STATE_DIR=str(tmp_path / "theirs"))["state"]
+        assert (found.state, "belongs to user 12345" in found.said) == ("fail", True)
+        # An installed agent's resident is another user than root, who asks.
+        name = pwd.getpwnam("nobody")
+        (tmp_path / "resident").mkdir(mode=0o750)
+        os.chown(tmp_path / "resident", name.pw_uid, -1)
+        more = {"NIXFLEET_RESIDENT_DIR": str(tmp_path / "resident"), "NIXFLEET_RESIDENT_USER": "nobody"}
+        assert look(web, **more)["state"].state == "ok"
+        assert (tmp_path / "resident").stat().st_mode & 0o777 == 0o750  # looked at, not changed
     monkeypatch.setattr(host, "FREE_MIN", 2**60)
     assert look(web)["disk"].state == "fail"
 

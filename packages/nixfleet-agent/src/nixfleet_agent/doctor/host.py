@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from nixfleet_agent import __about__
 from nixfleet_agent.config import Config
 from nixfleet_agent.doctor.finding import Finding
-from nixfleet_agent.files import NotPrivate, own_directory
+from nixfleet_agent.files import NotPrivate
 from nixfleet_agent.gitenv import git_env
 from nixfleet_agent.launch import REQUEST_MAX
 from nixfleet_agent.lock import is_held
 from nixfleet_agent.repository import reason_of
 from nixfleet_agent.runner.context import Failed
 from nixfleet_agent.signatures import check_file
+from nixfleet_agent.state import resident_uid
 from nixfleet_agent.system import foreign
 
 FREE_MIN = 256 * 2**20
@@ -41,22 +42,31 @@ def examine(config: Config) -> Iterator[Finding]:
 
 
 def _state(config: Config) -> Finding:
+    """Looked at only: the agent closes it to others itself. Root may ask about a resident of another user."""
     path = config.resident_dir
-    mend = "run doctor as the agent's user, or set NIXFLEET_STATE_DIR"
     try:
-        own_directory(path)
-        with tempfile.NamedTemporaryFile(dir=path) as file:
+        found, owner = os.lstat(path), resident_uid(config)
+    except FileNotFoundError:
+        return Finding("state", "warn", f"{path} doesn't exist yet", "the agent makes it at its first start")
+    except (NotPrivate, OSError) as error:
+        return Finding("state", "fail", str(error), kind="configuration")
+    owner = os.geteuid() if owner is None else owner
+    if not stat.S_ISDIR(found.st_mode):
+        kind = "a link" if stat.S_ISLNK(found.st_mode) else "no directory"
+        return Finding(
+            "state", "fail", f"{path} is {kind}", "remove it, or set NIXFLEET_STATE_DIR to another"
+        )
+    if found.st_uid != owner:
+        said = f"{path} belongs to user {found.st_uid}, not to user {owner}"
+        return Finding("state", "fail", said, "run doctor as the agent's user or as root, or chown it")
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:
             file.write(b"doctor")
             file.flush()
             os.fsync(file.fileno())
-    except FileNotFoundError:
-        return Finding("state", "warn", f"{path} doesn't exist yet", "the agent makes it at its first start")
-    except NotPrivate as error:
-        said, _, how = str(error).rpartition(": ")
-        return Finding("state", "fail", said, how)
     except OSError as error:
-        return Finding("state", "fail", f"{path} can't be written: {error.strerror}", mend)
-    return Finding("state", "ok", f"{path} is private and can be written")
+        return Finding("state", "fail", f"{path} can't be written: {error.strerror}", "look at its disk")
+    return Finding("state", "ok", f"{path} can be written")
 
 
 def _disk(config: Config) -> Finding:
