@@ -103,5 +103,6 @@ def reset(db: Db, now: int) -> str:
     """Forget password, second factor and sessions; gives the code for a new set-up."""
     put(db, PASSWORD, None)
     drop_totp(db)
+    put(db, TOTP_STEP, None)  # a clock that was once far ahead has used up all codes until then
     db.execute(delete(Session))
     return new_setup(db, now)
