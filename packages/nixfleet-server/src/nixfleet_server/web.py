@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 import nixfleet_web
@@ -42,32 +42,36 @@ async def _has_password(request: Request) -> bool:
 
 def routes(directory: Path) -> list[BaseRoute]:
     """The pages' routes."""
+    assets = Assets(directory=directory)
+
+    def page(request: Request, name: str) -> Response:
+        path = directory / name
+        return assets.file_response(path, path.stat(), request.scope)
 
     async def index(request: Request) -> Response:
         if await authenticate(request) is None:
             return RedirectResponse("/login", 303)
-        return FileResponse(directory / "index.html")
+        return page(request, "index.html")
 
     async def login(request: Request) -> Response:
         if await authenticate(request) is not None:
             return RedirectResponse("/", 303)
         if not await _has_password(request):
             return RedirectResponse("/setup", 303)
-        return FileResponse(directory / "login.html")
+        return page(request, "login.html")
 
     async def setup(request: Request) -> Response:
         if await _has_password(request):
             return RedirectResponse("/login", 303)
-        page = directory / "setup.html"
-        if not page.is_file():  # that of nixfleet-web 0.1
+        if not (directory / "setup.html").is_file():  # that of nixfleet-web 0.1
             return PlainTextResponse(
                 "No password is set. The page to set it comes with nixfleet-web 0.2.", 404
             )
-        return FileResponse(page)
+        return page(request, "setup.html")
 
     return [
         Route("/", index),
         Route("/login", login),
         Route("/setup", setup),
-        Mount("/static", Assets(directory=directory)),
+        Mount("/static", assets),
     ]

@@ -12,6 +12,7 @@ import { runPath } from "./shell/route.js";
  * @typedef {(toast: {level: string, title: string, detail?: string}) => void} Tell
  */
 
+const MANY = 200; // hosts
 const WAIT = 300; // seconds more for a run that takes long
 const DECIDED = { wait: "It has 5 minutes more", stop: "It is being stopped", ignore: "It may take as long as it takes" };
 
@@ -59,8 +60,9 @@ export class App {
     }
     if (this.fleet === this.#told || this.#telling) return;
     this.#telling = true;
-    // Once a frame is often enough to be drawn; in a hidden tab frames don't come, there a timer does.
-    if (document.hidden) setTimeout(() => this.#tellFleet(), 250);
+    // Once a frame is often enough to be drawn, and a few times a second where there are many hosts. In a hidden tab frames
+    // don't come, there a timer does.
+    if (document.hidden || this.fleet.hosts.size > MANY) setTimeout(() => this.#tellFleet(), 200);
     else requestAnimationFrame(() => this.#tellFleet());
   }
 

@@ -14,7 +14,6 @@ import { Tab } from "./shell/tab.js";
 import { addHost } from "./ui/add-host.js";
 import { Bulk, bulkDialog } from "./ui/bulk.js";
 import { banner, confirm, toasts, topbar } from "./ui/chrome.js";
-import { dock } from "./ui/dock.js";
 import { fleetPage } from "./ui/fleet-page.js";
 import { Finder } from "./ui/finder.js";
 import { fresh } from "./ui/fresh.js";
@@ -25,11 +24,11 @@ import { Pages } from "./ui/pages.js";
 import { about, look } from "./ui/settings-about.js";
 import { auditLog, sessionList, tokenList } from "./ui/settings-lists.js";
 import { loginPassword, loginSecond } from "./ui/settings-login.js";
+import { RunPane } from "./ui/run-pane.js";
 import { settings } from "./ui/settings.js";
 import { byId } from "./view/dom.js";
 import { Formation } from "./view/formation.js";
 import { HostList } from "./view/host-list.js";
-import { LogView } from "./view/log-view.js";
 import { startMenu } from "./view/menu.js";
 import { ProblemCards } from "./view/problem-cards.js";
 import { drawQr } from "./view/qr.js";
@@ -41,7 +40,6 @@ const keys = new Keys();
 const tab = new Tab();
 const pages = new Pages(router, tab);
 const finder = new Finder();
-const log = byId("log", LogView);
 const frame = byId("frame", HTMLDivElement);
 const outcome = byId("outcome", HTMLParagraphElement);
 const selection = new Selection();
@@ -76,9 +74,13 @@ const connection = new Connection(
   },
   {
     onMessages: (messages) => app.receive(messages),
-    onRecords: (_, records) => log.write(records), // one run is followed at a time, the one in the dock
+    onRecords: (_, records) => pane.write(records),
     onStatus: (status) => app.setStatus(status),
   },
+);
+
+const pane = new RunPane(app, Alpine, (log, dock) =>
+  dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))),
 );
 
 app.onFleet((fleet, before) => {
@@ -171,7 +173,6 @@ Alpine.data("auditLog", auditLog(app));
 Alpine.data("look", look(keys));
 Alpine.data("about", about(app));
 Alpine.data("addHost", addHost(app, byId("add", HTMLDialogElement)));
-Alpine.data("dock", dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))));
 
 Alpine.start();
 startMenu();

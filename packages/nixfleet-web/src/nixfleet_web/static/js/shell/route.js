@@ -50,17 +50,20 @@ export const settingsPath = (part) => (part ? `#/settings/${part}` : "#/settings
 export class Router {
   route = parse("");
   #pageHash = FLEET;
+  #started = false;
   /** @type {((route: Route, before: Route|null) => void)[]} */ #listeners = [];
 
   /** Call once all listeners are there: they hear of the address as it is. */
   start() {
     addEventListener("hashchange", () => this.#read());
+    this.#started = true;
     this.#read(true);
   }
 
   /** @param {(route: Route, before: Route|null) => void} listener called with each change; `before` is null at first */
   listen(listener) {
     this.#listeners.push(listener);
+    if (this.#started) listener(this.route, null);
   }
 
   /** @param {string} hash one of the paths above */
