@@ -1,7 +1,5 @@
 /** Offers to reload, quietly, once the server has a newer version of this page. */
 
-import { recall } from "../shell/preferences.js";
-
 const EVERY = 10 * 60_000;
 
 /** @returns {Promise<string>} the version that the server has; empty where it can't be told */
@@ -23,7 +21,8 @@ export const fresh = (app) => () => ({
     void this.look();
     // Upgrades restart the server as a rule; the timer is for assets that changed under a running one.
     app.onStatus(() => app.live && void this.look());
-    setInterval(() => void this.look(), Number(recall("fresh", String(EVERY))));
+    setInterval(() => void this.look(), EVERY);
+    addEventListener("focus", () => void this.look());
   },
   async look() {
     const now = await webVersion();

@@ -34,6 +34,7 @@ export function revealing(field) {
  */
 export function onSubmit(form, attempt, tell) {
   const button = part("submit", HTMLButtonElement);
+  button.disabled = false; // until now a press would have sent the form past this script
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (button.getAttribute("aria-busy") === "true") return;
