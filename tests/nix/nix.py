@@ -36,8 +36,8 @@ _HASH = re.compile(r"/\S*?/store/[0-9a-z]{32}-([a-zA-Z0-9-]+?)(-bin)?/")
 _FOREIGN = re.compile(r'Environment="(LOCALE_ARCHIVE|TZDIR)=.*\n')
 
 
-def evaluate(expression: str, directory: Path, *, check: bool = True) -> Any:
-    """The value of an expression, as JSON has it. `directory` is for Nix's own state."""
+def environment(directory: Path) -> dict[str, str]:
+    """For a Nix that keeps all of its state in `directory`."""
     places = {
         "NIX_CONF_DIR": "conf",
         "NIX_STATE_DIR": "state",
@@ -50,9 +50,14 @@ def evaluate(expression: str, directory: Path, *, check: bool = True) -> Any:
         "XDG_CACHE_HOME": str(directory),
         "NIX_LOCALSTATE_DIR": str(directory / "var"),
     }
+    return env | {"PATH": os.environ["PATH"]}
+
+
+def evaluate(expression: str, directory: Path, *, check: bool = True) -> Any:
+    """The value of an expression, as JSON has it. `directory` is for Nix's own state."""
     done = subprocess.run(
         ["nix-instantiate", "--eval", "--strict", "--json", "--expr", expression],
-        env=env | {"PATH": os.environ["PATH"]},
+        env=environment(directory),
         capture_output=True,
         text=True,
         check=False,

@@ -1,12 +1,7 @@
 # The flake's outputs with stand-in inputs, and what of them can be shown as JSON.
 let
-  lib = import ./lib.nix;
-  nixpkgs = {
-    inherit lib;
-    legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ] (
-      system: import ./pkgs.nix { inherit lib system; }
-    );
-  };
+  nixpkgs = import ./nixpkgs.nix;
+  inherit (nixpkgs) lib;
   self = (import ../../../flake.nix).outputs { inherit self nixpkgs; } // {
     outPath = "/nix/store/source";
   };
