@@ -32,6 +32,7 @@ from nixfleet_server.live.ticker import Ticker
 from nixfleet_server.live.webhook import Webhook
 from nixfleet_server.lock import make_data_dir, owner
 from nixfleet_server.logs.files import Files
+from nixfleet_server.memory import give_big_blocks_back
 from nixfleet_server.settings import Settings
 from nixfleet_server.store.database import Database, open_database
 from nixfleet_server.store.schema import migrate
@@ -56,6 +57,7 @@ def serve(settings: Settings, wait: float = 0.0) -> int:
     Raises ConfigError when it can't start, and Busy when another server still owns the data after `wait` seconds.
     """
     check_listen(settings)
+    give_big_blocks_back()
     make_data_dir(settings.data_dir)
     with contextlib.closing(listen(settings)) as listener:
         if wait > 0:
