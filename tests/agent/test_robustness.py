@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from nixfleet_agent.journal import records
+from nixfleet_agent.launch import RUNNER_LOG_MAX
 from nixfleet_protocol.messages import Heartbeat
 from tests.agent.conftest import Agent, Repo
 from tests.agent.fake_server import FakeServer
@@ -172,3 +173,30 @@ def test_on_a_full_disk_nothing_is_begun_and_the_host_says_why(
     assert not (made.run_dir(run_id) / "request.json").exists()
     filler.unlink()
     assert server.ended(server.command("switch")).status == "ok"
+
+
+@pytest.mark.long
+def test_a_connection_that_flaps_is_tried_ever_more_slowly(server: FakeServer, agent: Make) -> None:
+    """Each one holds long enough to register: that alone is no reason to begin the waiting anew."""
+    agent()
+    end, cuts = time.monotonic() + 10, 0
+    while time.monotonic() < end:
+        if len(server.registers) > cuts:
+            cuts = len(server.registers)
+            server.cut()
+        time.sleep(0.02)
+
+    assert 2 <= cuts <= 11, cuts  # up to 1, 2, 4, 8 s between: without growth it would be some twenty
+    server.connected(cuts + 1)  # and it comes back by itself
+
+
+def test_the_runners_own_log_starts_anew_when_it_is_big(server: FakeServer, repo: Repo, agent: Make) -> None:
+    made = agent()
+    server.connected()
+    server.wait(lambda: any(facts.commit for facts in server.facts()), "the clone")
+    log = made.state / "runner.log"
+    log.write_bytes(b"x" * (RUNNER_LOG_MAX + 1))
+
+    assert server.ended(server.command("test")).status == "ok"
+
+    assert log.stat().st_size < RUNNER_LOG_MAX

@@ -31,7 +31,12 @@ def check_commit(tree: str, env: Mapping[str, str], signers: str, commit: str) -
 
 
 def _ssh(tree: str, env: Mapping[str, str], file: str, commit: str) -> str:
-    settings = {"gpg.ssh.allowedSignersFile": file, "gpg.program": _OFF, "gpg.x509.program": _OFF}
+    settings = {
+        "gpg.ssh.allowedSignersFile": file,
+        "gpg.ssh.program": "ssh-keygen",  # a user's own may be one that only signs
+        "gpg.program": _OFF,
+        "gpg.x509.program": _OFF,
+    }
     good, said = _verify(tree, env, settings, commit)
     found = _SSH_GOOD.search(said)
     if not good or not found:
@@ -40,7 +45,7 @@ def _ssh(tree: str, env: Mapping[str, str], file: str, commit: str) -> str:
 
 
 def _gpg(tree: str, env: Mapping[str, str], fingerprints: list[str], commit: str) -> str:
-    settings = {"gpg.ssh.program": _OFF, "gpg.x509.program": _OFF}
+    settings = {"gpg.program": "gpg", "gpg.ssh.program": _OFF, "gpg.x509.program": _OFF}
     good, said = _verify(tree, env, settings, commit)
     valid = _GPG_VALID.findall(said)
     # The key that signed, and the primary key that it belongs to.

@@ -143,7 +143,7 @@ def _restart(context: Context, new: str) -> bool:
 
 def _start_anew(context: Context) -> bool:
     """Have the resident start again from what is installed now."""
-    if resident.restart(context.config):
+    if resident.restart(context.config, connect=False):
         return True
     pid = resident.look(context.config).pid
     if pid is None or context.config.resident_user:  # of another user's word root makes no signal
