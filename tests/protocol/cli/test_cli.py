@@ -46,7 +46,7 @@ def test_hosts_are_a_table(server: StandIn, capsys: Capture) -> None:
             metrics=Metrics(cpu=12.4, ram=43.0),
             last_run=server.add("switch", RUN),
         ),
-        HostView(host_id="w1", pending_command="test", presence="online"),
+        HostView(host_id="w1", pending_command="test", presence="online", queued=2, flapping=True),
         HostView(host_id="evil", facts=Facts(generation="\x1b[2J\nfake  row")),
     ]
     assert main(["hosts"]) == 0
@@ -65,7 +65,7 @@ def test_hosts_are_a_table(server: StandIn, capsys: Capture) -> None:
     ]
     assert shown[1].split("  ")[0] == "hsb0"
     assert shown[1].endswith("128         1f3c0b8a  12 %  43 %  switch ok  3 min ago")
-    assert "online, test runs" in shown[2]
+    assert "online, test runs, 2 wait, two agents take turns" in shown[2]
     assert "  fake row  " in shown[3]
     assert len(shown) == 4
     assert all(

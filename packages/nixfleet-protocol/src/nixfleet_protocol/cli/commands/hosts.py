@@ -30,7 +30,7 @@ def _row(host: HostView) -> tuple[str | None, ...]:
     metrics = host.metrics if host.connected else None  # what it was before it left would mislead
     return (
         host.host_id,
-        f"{host.presence}, {host.pending_command} runs" if host.pending_command else host.presence,
+        _state(host),
         host.platform,
         facts.generation if facts else None,
         facts.commit[:8] if facts and facts.commit else None,
@@ -39,6 +39,17 @@ def _row(host: HostView) -> tuple[str | None, ...]:
         f"{host.last_run.command} {host.last_run.result or host.last_run.state}" if host.last_run else None,
         ago(host.last_seen_at),
     )
+
+
+def _state(host: HostView) -> str:
+    words = [host.presence]
+    if host.pending_command:
+        words.append(f"{host.pending_command} runs")
+    if host.queued:
+        words.append(f"{host.queued} wait")
+    if host.flapping:
+        words.append("two agents take turns")
+    return ", ".join(words)
 
 
 def _percent(value: float | None) -> str | None:
