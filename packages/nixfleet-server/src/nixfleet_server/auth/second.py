@@ -57,7 +57,7 @@ def svg(text: str) -> str:
 def step_of(code: str, secret: str, now: int) -> int | None:
     """The time step whose code this is, around `now` in milliseconds; None when it is none's. The same work for both."""
     totp = pyotp.TOTP(secret, interval=STEP)
-    given = _SEPARATORS.sub("", code).encode()
+    given = _SEPARATORS.sub("", code).encode(errors="replace")
     current = now // 1000 // STEP
     found = None
     for step in range(current - DRIFT, current + DRIFT + 1):
@@ -76,4 +76,4 @@ def new_recovery_codes() -> tuple[str, ...]:
 
 def recovery_hash(code: str) -> str:
     """The form in which a recovery code is kept; 80 random bits need no slow hash."""
-    return hashlib.sha256(_SEPARATORS.sub("", code).upper().encode()).hexdigest()
+    return hashlib.sha256(_SEPARATORS.sub("", code).upper().encode(errors="replace")).hexdigest()
