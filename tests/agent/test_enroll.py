@@ -234,6 +234,9 @@ def test_an_interrupted_enrolment_goes_on_without_a_new_token(
     first = enroll(agent, server.url)
     assert first.returncode == 1
     assert "needs no new token" in first.stderr
+    elsewhere = enroll(agent, "https://127.0.0.1:1")
+    assert elsewhere.returncode == 1
+    assert f"an enrolment with {server.url} is unfinished" in elsewhere.stderr
     (config / "systemd").unlink()
 
     second = enroll(agent, server.url)

@@ -51,11 +51,10 @@ def one_time_token(site: Site) -> str:
 
 
 def enroll(site: Site, host: Host, token: str) -> str:
-    return site.machine.run(
-        *(PROGRAM, "enroll", f"http://{site.machine.gateway}:{site.gate.port}", token),
-        *("--hostname", host.name, "--repo-url", f"{SOURCES}/{host.name}", "--platform", "script"),
-        *("--set", "NIXFLEET_ALLOW_PLAIN_HTTP=1", "--set", "NIXFLEET_INTERVAL=1"),
-    )
+    words = [PROGRAM, "enroll", f"http://{site.machine.gateway}:{site.gate.port}", token]
+    words += ["--hostname", host.name, "--repo-url", f"{SOURCES}/{host.name}", "--platform", "script"]
+    words += ["--set", "NIXFLEET_ALLOW_PLAIN_HTTP=1", "--set", "NIXFLEET_INTERVAL=1"]
+    return site.machine.run("sh", "-c", 'umask 077; exec "$@"', "sh", *words)  # a careful root
 
 
 def test_enroll_switch_restart_reboot_unenroll(empty: Site) -> None:

@@ -46,6 +46,8 @@ def enroll(given: Namespace) -> int:
         raise Refused(
             f"this host is enrolled already, as {record.host_id} with {record.url}: `nixfleet-agent unenroll` first"
         )
+    if record and record.host_id and record.url != given.url:
+        raise Refused(f"an enrolment with {record.url} is unfinished: give that address, or `unenroll` first")
     if record is None:
         record = _begin(where, given.url)
     if not record.host_id:
@@ -146,7 +148,15 @@ def _begin(where: Place, url: str) -> Record:
         made_user=system and not _has_user(installation.user),
     )
     try:
-        os.makedirs(where.config_dir, mode=0o755, exist_ok=True)
+        made = not os.path.isdir(where.config_dir)
+        os.makedirs(where.config_dir, exist_ok=True)
+        if made:
+            # Whatever root's umask is: the agent's user has to get at its token.
+            os.chmod(where.config_dir, 0o755)  # noqa: S103
+        elif system and not os.stat(where.config_dir).st_mode & stat.S_IXOTH:
+            raise Refused(
+                f"the agent's own user can't enter {where.config_dir}: chmod 755 {where.config_dir}"
+            )
         record.write(where.record_file)
     except OSError as error:
         raise Refused(f"{where.config_dir}: {error.strerror}") from None
