@@ -63,6 +63,12 @@ def test_a_switch_is_told_in_steps_and_leaves_one_generation(host: Host) -> None
     assert ran.outcome.store_path
     assert ran.outcome.store_path.startswith("/nix/store/")
     assert "hello-1.0> configuring" in ran.log
+    notes = [
+        line.partition(":")[0]
+        for line in ran.log
+        if line.startswith(("build: ", "activate: ", "profile: ", "boot: "))
+    ]
+    assert notes == ["build", "activate", "profile", "boot"], "each step is a part of the log"
     assert not [line for line in ran.log if line.startswith("@nix")]
     assert host.calls == ["nixos test nixos-system-web1-1.0", "nixos boot nixos-system-web1-1.0"]
     assert [(one.number, one.current, one.version) for one in facts.gather(host.config()).generations] == [

@@ -105,6 +105,7 @@ class NixHost:
         """Evaluate and build; the system, as a path of the host, is kept from the garbage collector."""
         with context.step("build") as step:
             attribute = self.attribute(context, repository, tree)
+            context.note(f"build: {attribute}")
             link = os.path.join(self._config.state_dir, _LINK)
             # No --print-build-logs: after this format it would switch it off again.
             argv = [*NIX, "build", "--verbose", "--log-format", "internal-json", "--no-write-lock-file"]

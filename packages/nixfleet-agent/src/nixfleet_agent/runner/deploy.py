@@ -92,6 +92,7 @@ def deploy(
 def _activate(context: Context, way: Way, system: str, name: str) -> tuple[Judgement, int]:
     """Run the activation to its end, also when a stop is asked meanwhile: half an activation leaves units stopped."""
     with context.step(name, store_name(system)) as step, context.shielded():
+        context.note(f"{name}: {store_name(system)}")
         ran = context.run(way.activate(system), "/", env=way.env, tail=OUTPUT_MAX)
         found = way.judge(ran.exit_code, ran.tail, way.running() == system)
         step.message = found.message
@@ -170,6 +171,7 @@ def _keep(context: Context, way: Way, new: str, set_profile: list[str] | None) -
         try:
             with context.step(name) as step, context.shielded():
                 words = "the boot entry" if name == "boot" else "the profile"
+                context.note(f"{name}: {store_name(new)}")
                 context.must(f"{words} could not be set", argv, "/")
                 step.message = (
                     f"generation {number}" if (number := history.number(way.root, way.profile)) else ""
