@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 const js = "../../../packages/nixfleet-web/src/nixfleet_web/static/js";
 const { LogRows } = await import(`${js}/core/log-rows.js`);
-const { LogParts, isError, isLeftOut, lengths } = await import(`${js}/core/log-parts.js`);
+const { LogParts, PARTS_MAX, isError, isLeftOut, lengths } = await import(`${js}/core/log-parts.js`);
 const { begin, found, nearest, places, step, tally } = await import(`${js}/core/log-search.js`);
 
 test("rows and records name each other, whatever is folded", () => {
@@ -69,4 +69,13 @@ test("words are found whatever their case, and as they stand where case changes 
   assert.deepEqual(places("İstanbul x", "x"), [[9, 10]]);
   assert.deepEqual(places("a.b", "."), [[1, 2]], "no pattern, just words");
   assert.deepEqual(places("abc", ""), []);
+});
+
+test("a host that floods the log with notes, or with what looks almost like an error, costs little", () => {
+  const parts = new LogParts();
+  for (let seq = 1; seq <= 50_000; seq += 1) parts.see(note(seq, `step${"abcdefgh"[seq % 8]}: x`));
+  assert.ok(parts.parts.length <= PARTS_MAX);
+  const began = performance.now();
+  for (let round = 0; round < 200; round += 1) isError("error[".repeat(2700));
+  assert.ok(performance.now() - began < 5000, "a wide bound: it takes some milliseconds");
 });

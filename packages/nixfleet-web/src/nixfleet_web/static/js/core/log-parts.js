@@ -11,10 +11,13 @@ const TEST_ENDS = /^(\S+) (passed|failed)\b/;
 const TEST_BEGINS = /^\d+\/\d+ (.+)$/;
 const ERROR = /(?:^|[\s>\])])(?:error|fatal|panic|fehler)(?:\[[^\]]*\]|\s*\([^)]*\))?:|^Traceback \(most recent call last\)/i;
 const ESCAPE = /\x1b\[[\d;:]*[A-Za-z]/g;
-const LEFT_OUT = /^\[(?:\d+ bytes of output were not kept|output was lost|this record broke)/;
+const LEFT_OUT = /^\[(?:\d+ bytes of output were not kept|output was lost|this record broke|the disk refused output)/;
+
+const LOOKED_AT = 1000; // characters of a line: an error says so early, and a hostile line costs little
+export const PARTS_MAX = 2000; // notes kept: a host that makes a million of them gains nothing
 
 /** @param {string} text as it came */
-export const isError = (text) => ERROR.test(text.length > 4000 ? text.slice(0, 4000) : text.replace(ESCAPE, ""));
+export const isError = (text) => ERROR.test(text.slice(0, LOOKED_AT).replace(ESCAPE, ""));
 
 /** NixFleet's own word that something is not there. @param {string} text of a note */
 export const isLeftOut = (text) => LEFT_OUT.test(text);
@@ -54,7 +57,7 @@ export class LogParts {
   /** @param {import("./types.js").LogRecord} record */
   #note({ seq, at, line }) {
     const [, step, rest] = HEADING.exec(line) ?? [];
-    if (!step || this.#notes.has(seq)) return;
+    if (!step || this.#notes.has(seq) || this.#notes.size >= PARTS_MAX) return;
     const test = step === "test" ? TEST_BEGINS.exec(rest)?.[1] : undefined;
     const [, name, outcome] = (step === "test" && TEST_ENDS.exec(rest)) || [];
     if (name) this.#outcomes.set(name, outcome);

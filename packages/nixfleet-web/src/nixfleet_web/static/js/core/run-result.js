@@ -83,6 +83,12 @@ export function leftView(run) {
   return left;
 }
 
-/** Colours and whatever else a program printed for a terminal go; the words stay. @param {string} text */
-const visible = (text) =>
-  text.replace(/\x1b\[[\d;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g, "").replace(/[^\n\r]*\r(?!\n|$)/g, "").replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "") || "(it printed nothing)";
+const ESCAPE = /\x1b\[[\d;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g;
+const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+/** Colours and whatever else a program printed for a terminal go, and what it wrote over; the words stay. @param {string} text */
+function visible(text) {
+  const lines = text.replace(ESCAPE, "").split("\n");
+  const last = (/** @type {string} */ line) => line.split("\r").findLast((part) => part !== "") ?? "";
+  return lines.map((line) => last(line).replace(CONTROL, "")).join("\n") || "(it printed nothing)";
+}
