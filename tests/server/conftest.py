@@ -6,9 +6,20 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 
 from nixfleet_server.cli import main
 from tests.server.support import FakeAgent, ServerThread, serving
+
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S"),
+        # structlog's own default draws tracebacks for seconds, during which a server in a thread stands still.
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture

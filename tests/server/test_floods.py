@@ -5,7 +5,6 @@ import socket
 import time
 from base64 import b64encode
 from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Ack, Heartbeat
 from nixfleet_server.domain.pace import Pace
-from tests.server.support import FakeAgent, FakeBrowser, ServerThread, start, until
+from tests.server.support import FakeAgent, FakeBrowser, ServerThread, problem, start, until
 
 
 def test_a_flood_of_heartbeats_costs_that_connection(
@@ -95,9 +94,7 @@ def test_one_token_opens_so_many_sockets_and_no_more(server: ServerThread) -> No
         pass
 
 
-def test_readyz_tries_and_does_not_only_look(
-    server: ServerThread, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_readyz_tries_and_does_not_only_look(server: ServerThread, api: httpx.Client, web1: str) -> None:
     """A database that can be read but not written, as on a full disk; and a hub that something holds up for ever."""
     assert api.get("/readyz").json() == {"status": "ok", "reasons": []}
 
@@ -107,6 +104,9 @@ def test_readyz_tries_and_does_not_only_look(
     server.call(full)
     answer = until(lambda: (a := api.get("/readyz")).status_code == 503 and a, "it is noticed")
     assert "store" in answer.json()["reasons"]
+    refused = api.post("/api/v1/hosts/web1/runs", json={"command": "pull", "options": {"queue": True}})
+    assert problem(refused) == (503, "unavailable")
+    assert api.get("/api/v1/hosts").status_code == 200, "what can be read is still shown"
     server.call(
         lambda: server.hub.db.read_now(lambda s: s.connection().exec_driver_sql("PRAGMA query_only = OFF"))
     )

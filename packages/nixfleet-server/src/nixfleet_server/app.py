@@ -1,5 +1,6 @@
 """The application: routes, sockets and headers put together."""
 
+from sqlalchemy.exc import DatabaseError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,6 +31,7 @@ def build(shared: Context) -> Starlette:
         middleware=[Middleware(Headers, secure=secure, closing=lambda: shared.hub.draining)],
         exception_handlers={
             Declined: problems.on_declined,
+            DatabaseError: problems.on_store_error,
             HTTPException: problems.on_http_error,
             Exception: problems.on_fault,
         },

@@ -22,7 +22,12 @@ def configure(level: str = "info", format: str = "auto") -> None:
     ]
     final: list[Any]
     if console:
-        final = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        final = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the pretty one takes seconds, on the event loop
+            )
+        ]
     else:
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(

@@ -10,7 +10,11 @@ from starlette.responses import Response
 from nixfleet_protocol import limits
 from nixfleet_protocol.encode import to_dict
 from nixfleet_protocol.messages.api import Problem
+from nixfleet_server import logging
 from nixfleet_server.errors import Declined
+from nixfleet_server.store.database import is_damage
+
+log = logging.get(__name__)
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     "not_json": (400, "The body is not JSON"),
@@ -84,6 +88,18 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_")
     return problem(error.status_code, code, phrase, "", dict(error.headers or {}))
+
+
+async def on_store_error(request: Request, error: Exception) -> Response:
+    """Starlette's handler for what the database says: its disk's state is no fault of ours, and passes."""
+    if not is_damage(error):
+        raise error
+    log.error("the database can't be used", reason=str(getattr(error, "orig", error)))
+    status, title = PROBLEMS["unavailable"]
+    text = (
+        "its database can't be used, as when the disk is full: nothing was changed; the server's log says why"
+    )
+    return problem(status, "unavailable", title, text, {"Retry-After": "5"})
 
 
 async def on_fault(request: Request, error: Exception) -> Response:

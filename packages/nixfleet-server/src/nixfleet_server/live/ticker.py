@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import DatabaseError
+
 from nixfleet_server import backup, logging
 from nixfleet_server.live import deadlines
 from nixfleet_server.live.bulk import Bulks
@@ -11,6 +13,7 @@ from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.keeper import Keeper
 from nixfleet_server.live.webhook import Webhook
 from nixfleet_server.store import access
+from nixfleet_server.store.database import is_damage
 
 log = logging.get(__name__)
 
@@ -39,7 +42,7 @@ class Ticker:
 
     async def run(self) -> None:
         """Tick for ever; a tick that fails is logged and the next one comes."""
-        count = 0
+        count, failed = 0, False
         while True:
             due = self._hub.monotonic() + TICK
             await asyncio.sleep(TICK)
@@ -48,6 +51,13 @@ class Ticker:
             try:
                 await self._tick(save=count % SAVE_EVERY == 0)
                 self.beat = self._hub.monotonic()
+                failed = False
+            except DatabaseError as error:
+                if not is_damage(error):
+                    log.exception("housekeeping failed")
+                elif not failed:  # once, not each second for as long as a disk is full
+                    failed = True
+                    log.warning("the database can't be used", reason=str(error.orig))
             except Exception:
                 log.exception("housekeeping failed")
 
