@@ -1,5 +1,6 @@
 """What a host does to an agent: clocks that jump, sleep, a full disk, a peer that comes and goes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.journal import records
 from nixfleet_agent.launch import RUNNER_LOG_MAX
 from nixfleet_protocol.messages import Heartbeat
@@ -200,3 +202,23 @@ def test_the_runners_own_log_starts_anew_when_it_is_big(server: FakeServer, repo
     assert server.ended(server.command("test")).status == "ok"
 
     assert log.stat().st_size < RUNNER_LOG_MAX
+
+
+def test_a_resident_that_waits_can_be_hurried(server: FakeServer, agent: Make) -> None:
+    """In the window of a switch nobody waits out a backoff that an absent server has made long."""
+    made = agent()
+    server.connected()
+    server.stop()
+
+    def waiting() -> float | None:
+        lines = [json.loads(line) for line in made.log.read_text().splitlines() if "retry_in" in line]
+        return lines[-1]["retry_in"] if lines and lines[-1]["retry_in"] > 3 else None
+
+    left = server.wait(waiting, "a long wait")
+    said_at = time.monotonic()
+    server.start()
+
+    ring_once(str(made.state), "connect")
+
+    server.connected(2)
+    assert time.monotonic() - said_at < left - 0.5

@@ -141,6 +141,8 @@ class Loop:
                 self._read_facts()
             elif text == "reconnect":  # a switch asks whether the server can still be reached
                 self._connect_anew()
+            elif text == "connect":  # a switch waits for us: its window is too short to wait in
+                self._connect_at = self._connect_at and min(self._connect_at, time.monotonic())
             else:
                 self._tell(e.Rang(text))
 

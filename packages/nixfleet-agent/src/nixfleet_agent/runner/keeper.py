@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from nixfleet_agent.config import Config
+from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.runner import pending, probes, resident, timer
@@ -25,6 +26,7 @@ GOODBYE_MAX = 300.0
 """Seconds by which a server's goodbye can extend the window: the word for it is the resident's."""
 _LOOK_EVERY = 0.2
 _HEALTH_EVERY = 3.0
+_HURRY_EVERY = 4.0
 
 
 class Keeper:
@@ -85,7 +87,7 @@ class Keeper:
         made = self._pending
         assert made
         assert made.activated is not None
-        start, health_at = made.activated, 0.0
+        start, health_at, hurry_at = made.activated, 0.0, 0.0
         end = limit = start + self._config.confirm_timeout
         healthy = False
         while (now := self._clock()) < end:
@@ -100,6 +102,11 @@ class Keeper:
                 if healthy:
                     break
                 health_at = health_at if now < health_at else now + _HEALTH_EVERY
+            if (
+                seen.opened is None and now >= hurry_at
+            ):  # the server may be back, the resident still wait a minute
+                hurry_at = now + _HURRY_EVERY
+                ring_once(self._config.resident_dir, "connect")
             time.sleep(_LOOK_EVERY)
         return decide(situation(self._config, self._pending or made, self._restarted))
 
