@@ -21,7 +21,7 @@ from nixfleet_agent.runner.guard import NoGuard, guard_of
 from nixfleet_agent.runner.keeper import Keeper
 from nixfleet_agent.runner.pending import Pending
 from nixfleet_agent.system import boot_id
-from nixfleet_protocol.messages import Options
+from nixfleet_protocol.messages import Goodbye, Options
 from tests.agent.conftest import Agent
 from tests.agent.fake_server import FakeServer
 
@@ -233,6 +233,44 @@ def test_two_switches_are_never_pending_at_once(keeper: MakeKeeper, server: Fake
     with pytest.raises(Failed, match="still to be confirmed"):
         Keeper(context).prepare("/nix/store/new", "/nix/store/newer")
     guard.settle("failed")
+
+
+def test_a_switch_that_a_dead_runner_left_is_decided_before_the_next_begins(
+    keeper: MakeKeeper, server: FakeServer, agent: Make
+) -> None:
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one)
+    left(context.config, run_id="f" * 32, deadline=time.monotonic() + 5)
+
+    with pytest.raises(Failed, match="still to be confirmed"):
+        guard.prepare("/nix/store/new", "/nix/store/newer")
+    left(context.config, run_id="f" * 32, deadline=time.monotonic() - 1000)
+    guard.prepare("/nix/store/new", "/nix/store/newer")
+    guard.settle("failed")
+
+
+def test_a_server_that_said_goodbye_and_is_not_back_is_no_reason(
+    keeper: MakeKeeper, server: FakeServer, agent: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "places", lambda config: ())
+    one = agent()
+    online(one, server)
+    guard, context = keeper(one)
+    guard.prepare("/nix/store/old", "/nix/store/new")
+    server.send(Goodbye(reason="shutdown", retry_min=3.0, retry_max=3.0))
+    server.wait(lambda: resident.look(context.config).goodbye, "the agent's word of it")
+    server.stop()
+
+    guard.activated()
+    one.kill()  # the next process knows nothing of it
+    one.start()
+    verdict = guard.wait(context)
+    guard.settle("unconfirmed")
+    server.start()
+
+    assert verdict == (True, False, "the server said goodbye and is not back")
+    assert b"its return is waited for" in notes(one)
 
 
 def test_a_timeout_of_0_watches_nothing(keeper: MakeKeeper, agent: Make, server: FakeServer) -> None:

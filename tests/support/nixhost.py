@@ -80,6 +80,18 @@ esac
 """
 
 
+FILES = {
+    "flake.nix": FLAKE,
+    "system.nix": SYSTEM,
+    "activate": ACTIVATE,
+    "systemctl": SYSTEMCTL,
+    "version": "1.0\n",
+    "build": "\n",
+    "behaviour": "",
+}
+"""The configuration of host web1, as it begins."""
+
+
 class NixHost:
     """`root` is its /; `repository` its configuration, to commit to. Environment of programs there: `environment`."""
 
@@ -109,17 +121,7 @@ class NixHost:
         }
         self.repository.mkdir()
         self._git("init", "--quiet", "--initial-branch=main")
-        self.commit(
-            {
-                "flake.nix": FLAKE,
-                "system.nix": SYSTEM,
-                "activate": ACTIVATE,
-                "systemctl": SYSTEMCTL,
-                "version": "1.0\n",
-                "build": "\n",
-                "behaviour": "",
-            }
-        )
+        self.commit(FILES)
 
     def commit(self, files: dict[str, str]) -> str:
         """Change files and commit them; the commit."""

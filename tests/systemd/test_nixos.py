@@ -7,7 +7,7 @@ import pytest
 from nixfleet_agent.units.installation import SERVICE
 from nixfleet_protocol.messages import RunView
 from tests.support.lab import until
-from tests.support.nixhost import ACTIVATE, FLAKE, SYSTEM
+from tests.support.nixhost import FILES
 from tests.support.proxy import Proxy
 from tests.systemd.conftest import Host, Site, new_name
 from tests.systemd.machine import PROGRAM
@@ -55,14 +55,8 @@ class NixOS:
         self.site, name = site, new_name()
         given = {"NIXFLEET_PLATFORM": "nixos", "NIXFLEET_CONFIRM_TIMEOUT": str(WINDOW)}
         self.host: Host = site.installed({"x": "true"}, name=name, **given, **environment)
-        self.host.commit(
-            {
-                "flake.nix": FLAKE.replace("web1", name),
-                "system.nix": SYSTEM,
-                "activate": ACTIVATE,
-                "build": "",
-            }
-        )
+        real = {"systemctl": '#!/bin/sh\nexec /usr/bin/systemctl "$@"\n'}
+        self.host.commit(FILES | real | {"flake.nix": FILES["flake.nix"].replace("web1", name)})
         self.version = 0
 
     def begin(self, behaviour: str) -> str:

@@ -22,6 +22,9 @@ ACTIVATION_LIMIT = 3600.0
 """Seconds that an activation may take before a dead runner's switch is decided by somebody else."""
 MARGIN = 30.0
 """Seconds that the dead man's timer leaves the runner to decide itself."""
+LEFT_OVER = 600.0
+"""Seconds after its deadline at which an undecided switch is in nobody's hands any more."""
+UNDECIDED = "an earlier switch is still to be confirmed or rolled back"
 GOODBYE_MAX = 300.0
 """Seconds by which a server's goodbye can extend the window: the word for it is the resident's."""
 _LOOK_EVERY = 0.2
@@ -46,6 +49,10 @@ class Keeper:
     def prepare(self, old: str, new: str) -> None:
         now = self._clock()
         run_id = self._context.request.run_id
+        earlier = pending.load(self._config)
+        here = earlier is not None and earlier.boot_id == boot_id(self._config.files)
+        if earlier and here and earlier.run_id != run_id and now < earlier.deadline + LEFT_OVER:
+            raise Failed(UNDECIDED)
         seen = resident.look(self._config)
         armed = seen.opened is not None or (seen.lost is not None and now - seen.lost < RECENT)
         made = Pending(
@@ -62,7 +69,7 @@ class Keeper:
             pending.root_systems(made)
             pending.store(self._config, made, self._disk)
         except Held:
-            raise Failed("an earlier switch is still to be confirmed or rolled back") from None
+            raise Failed(UNDECIDED) from None
         except OSError as error:
             raise Failed(f"nothing can be written down for a rollback: {error.strerror}") from None
         self._pending = self._arm(made, ACTIVATION_LIMIT)
@@ -75,7 +82,8 @@ class Keeper:
         assert self._pending
         now = self._clock()
         window = self._config.confirm_timeout
-        self._pending = self._pending._replace(activated=now, deadline=now + window + MARGIN)
+        goodbye = resident.look(self._config).goodbye  # the next process won't know
+        self._pending = self._pending._replace(activated=now, deadline=now + window + MARGIN, goodbye=goodbye)
         with contextlib.suppress(
             OSError
         ):  # a full disk is no reason to lose a host: the earlier deadline stays
@@ -93,8 +101,9 @@ class Keeper:
         while (now := self._clock()) < end:
             self._check(context)
             seen = resident.look(self._config)
-            if seen.goodbye is not None and seen.goodbye > start and end == limit:
-                end = min(seen.goodbye, now + GOODBYE_MAX) + self._config.confirm_timeout
+            away = seen.goodbye or made.goodbye
+            if away is not None and away > start and end == limit:
+                end = min(away, now + GOODBYE_MAX) + self._config.confirm_timeout
                 self._context.note("the server says goodbye: its return is waited for")
                 self._pending = self._arm(made._replace(deadline=end + MARGIN), end + MARGIN - now)
             if is_confirmed(seen, start, self._restarted):
@@ -148,6 +157,7 @@ def situation(config: Config, made: Pending, restarted: bool) -> Situation:
     """Look around. Takes some seconds when places are silent."""
     seen = resident.look(config)
     asked = probes.places(config)
+    away = seen.goodbye or made.goodbye
     confirmed = made.activated is not None and is_confirmed(seen, made.activated, restarted)
     return Situation(
         first=not made.old,
@@ -156,6 +166,6 @@ def situation(config: Config, made: Pending, restarted: bool) -> Situation:
         healthy=not made.healthy or probes.healthy(config),
         server="answers" if confirmed or probes.server_answers(config) else "silent",
         local=config.url is not None and probes.is_local(config.url.host),
-        goodbye=seen.goodbye is not None and made.activated is not None and seen.goodbye > made.activated,
+        goodbye=away is not None and made.activated is not None and away > made.activated,
         probes="none" if not asked else "some" if probes.any_answers(asked, config.ca_file) else "silent",
     )

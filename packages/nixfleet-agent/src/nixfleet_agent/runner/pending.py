@@ -30,6 +30,8 @@ class Pending(NamedTuple):
     """When the activation ended; None while it goes on."""
     healthy: bool = True
     """The health check passed before."""
+    goodbye: float | None = None
+    """Until when the server had asked the agent before this one to stay away."""
     timer: bool = False
     """A timer of systemd's stands by."""
 
