@@ -1,6 +1,7 @@
 """How a runner wakes the resident: a datagram on STATE_DIR/doorbell.sock, never waited for by the ringer.
 
-The datagram's text is a run id, `facts`, `reconnect` or `connect` (now, if it waits). Nothing depends on it arriving: the resident also looks once a second.
+The datagram's text is a run id, `facts`, `reconnect` or `connect` (now, if it waits). Nothing depends on it arriving: the
+resident also looks once a second.
 """
 
 import contextlib
