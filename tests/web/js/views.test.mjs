@@ -47,6 +47,9 @@ test("what Nix does is told as one would: built of all, copied of all, what it i
   assert.equal(planning.step, "building 2, copying 3/9");
   assert.equal(planning.percent, null);
   assert.equal(runView(nix({ failed: 1 }), 0).step, "building 12/40, copying 3/9, 1 failed");
+  const row = activity(host({ host_id: "web1", last_run: nix({}) }), 44_000);
+  assert.equal(row.detail, "42 s · building 12/40, copying 3/9", "the host's row says the same");
+  assert.equal(row.share, 15 / 49);
 });
 
 test("how long it may still take is what such runs took on this host", () => {

@@ -1,6 +1,7 @@
 /** What a host does, or did last: what its row shows of its newest run. Pure. */
 
 import { ago, duration, runLength } from "./format.js";
+import { nixShare, nixWords } from "./nix-progress.js";
 import { commandName, runWord } from "./words.js";
 
 /**
@@ -26,13 +27,15 @@ export function activity(host, now) {
   }
   const length = runLength(run, now);
   const time = length === null ? "" : duration(length - (length % 1000)).replace(".0 s", " s");
-  const step = run.progress?.label || run.progress?.phase || "";
+  const { nix = null, label = "", phase = "" } = run.progress ?? {};
+  const step = (nix && nixWords(nix)) || label || phase;
   const outcome = run.state === "running" ? "" : word.label;
   return { ...base, outcome, detail: [time, step].filter(Boolean).join(" · "), share: share(run.progress) };
 }
 
 /** @param {import("./types.js").Progress|null} progress @returns {number|null} */
 export function share(progress) {
+  if (progress?.nix) return nixShare(progress.nix);
   if (!progress || progress.total <= 0) return null;
   return Math.min(1, progress.current / progress.total);
 }

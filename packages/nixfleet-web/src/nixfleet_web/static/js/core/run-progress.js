@@ -2,6 +2,7 @@
 
 import { share } from "./activity.js";
 import { duration, runLength, span } from "./format.js";
+import { nixWords } from "./nix-progress.js";
 
 /** @typedef {import("./types.js").Run} Run */
 
@@ -27,7 +28,7 @@ export function progressView(run, now, history = []) {
   const { progress } = run;
   if (!progress) return { ...NO_PROGRESS, step: run.state === "running" ? "running" : "", eta, unknown: true };
   const { nix } = progress;
-  const done = nix ? nixShare(nix) : share(progress);
+  const done = share(progress);
   const percent = done === null ? null : Math.round(done * 100);
   return {
     step: nix ? nixWords(nix) || progress.label || progress.phase : progress.label || progress.phase,
@@ -38,23 +39,6 @@ export function progressView(run, now, history = []) {
     unknown: percent === null,
     fill: percent === null ? {} : { width: `${percent}%` },
   };
-}
-
-/** "building 12/40, copying 3/9". While Nix still plans, totals would only jump. @param {import("./types.js").NixProgress} nix */
-function nixWords(nix) {
-  const of = (/** @type {number} */ done, /** @type {number} */ all) => (nix.planning && done >= all ? `${done}` : `${done}/${all}`);
-  const parts = [];
-  if (nix.to_build > 0) parts.push(`building ${of(nix.built, nix.to_build)}`);
-  if (nix.to_copy > 0) parts.push(`copying ${of(nix.copied, nix.to_copy)}`);
-  if (nix.failed > 0) parts.push(`${nix.failed} failed`);
-  return parts.join(", ");
-}
-
-/** @param {import("./types.js").NixProgress} nix @returns {number|null} 0–1 */
-function nixShare(nix) {
-  const all = nix.to_build + nix.to_copy;
-  if (nix.planning || all === 0) return null;
-  return Math.min(1, (nix.built + nix.copied) / all);
 }
 
 /** "3/10 tests, 2 passed, 1 failed". @param {import("./types.js").Progress} progress */
