@@ -1,116 +1,113 @@
-"""Pictures of the demo fleet's pages: `python -m tests.browser.screenshots OUTDIR [--all]`.
+"""Pictures of every view, both themes, wide and narrow: `python -m tests.browser.screenshots docs/images`.
 
-Without `--all` only fleet.png, the README's picture: a live switch in dark. With it, every view in dark and light at
-1440x900 and 390x844 as VIEW-SCHEME-WIDTH.png.
+Writes VIEW-THEME-WIDTH.webp, small enough to keep in the repository, and fleet.png, the README's picture. With `--views
+NAME,NAME` only those views; with `--full` as PNG in full size, to look at closely.
 """
 
 import argparse
+import base64
 import sys
+import tempfile
 from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect
 
-from demo.fleet import Fleet, running
-from nixfleet_protocol.client import Client
+from tests.browser import views
 from tests.browser.chromium import DESKTOP, PHONE, chromium
+from tests.browser.gallery import gallery
+from tests.support.lab import Lab, lab
 
-PAUSE = 1.0
-"""Seconds that a step of the demo's switch takes: long enough to be caught at work."""
-HOST = "web1"
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+KEPT = ("fleet", "bulk", "finder", "host", "failed", "running", "add-steps", "settings", "cards")
+"""Views whose pictures are kept, the one that changes the layout last; `--views` can name any of views.VIEWS, and `login`."""
+SCALE = {DESKTOP["width"]: 0.6, PHONE["width"]: 0.8}
+
+SHRINK = """async ([source, scale]) => {
+    const image = new Image();
+    image.src = source;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.round(image.width * scale);
+    canvas.height = Math.round(image.height * scale);
+    const pen = canvas.getContext("2d");
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL("image/webp", 0.72).split(",")[1];
+}"""
 
 
-def prepare(client: Client) -> str:
-    """Give every host a past. Returns the id of the test run that failed."""
-    runs = [client.run(host.host_id, "pull-switch") for host in client.hosts()]
-    for run in runs:
-        run.wait(120)
-    failed = client.run("db1", "test")
-    failed.wait(120)
-    for host in ("web1", "lab1"):
-        client.run(host, "test").wait(120)
-    return failed.id
+def shrunk(browser: Browser, png: bytes, scale: float) -> bytes:
+    """The picture as WebP, smaller."""
+    page = browser.new_page()
+    try:
+        source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        packed: str = page.evaluate(SHRINK, [source, scale])
+    finally:
+        page.close()
+    return base64.b64decode(packed)
 
 
-def log_in(page: Page, fleet: Fleet) -> None:
-    """From the login page to the fleet."""
-    page.goto(f"{fleet.server.url}/login")
-    page.get_by_label("Password").fill(fleet.server.password)
-    page.keyboard.press("Enter")
+def log_in(page: Page, here: Lab) -> None:
+    page.goto(f"{here.server.url}/login")
+    page.get_by_label("Password").fill(here.password)
+    page.get_by_role("button", name="Log in").click()
     expect(page.locator(".live")).to_have_text("Live")
 
 
-def switching(page: Page, fleet: Fleet, client: Client) -> None:
-    """Open a switch that is at work."""
-    run = client.get_run(client.run(HOST, "pull-switch").id)
-    page.goto(f"{fleet.server.url}/#/runs/{run.id}")
-    expect(page.locator(".log-line")).not_to_have_count(0)
-    page.wait_for_timeout(4 * PAUSE * 1000)
+def shoot(page: Page) -> bytes:
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(600)  # transitions
+    return page.screenshot()
 
 
-def settled(client: Client) -> None:
-    """Wait until no run is under way."""
-    for run in client.runs(host=HOST, limit=1):
-        client.get_run(run.run_id).wait(120)
-
-
-def shoot(page: Page, place: Path) -> None:
-    page.wait_for_timeout(400)  # transitions
-    page.screenshot(path=place)
-    print(place)
-
-
-def readme(browser: Browser, fleet: Fleet, client: Client, out: Path) -> None:
-    """The picture at the top of the README."""
-    context = browser.new_context(viewport=DESKTOP, color_scheme="dark")
-    page = context.new_page()
-    log_in(page, fleet)
-    switching(page, fleet, client)
-    shoot(page, out / "fleet.png")
-    context.close()
-    settled(client)
-
-
-def every_view(browser: Browser, fleet: Fleet, client: Client, failed: str, out: Path) -> None:
-    """All views in both schemes and widths."""
+def every_view(browser: Browser, here: Lab, out: Path, names: list[str], full: bool) -> None:
+    """All named views in both themes and widths."""
     for scheme in SCHEMES:
         for size in (DESKTOP, PHONE):
-            context = browser.new_context(viewport=size, color_scheme=scheme)
+            context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
             page = context.new_page()
-            end = f"{scheme}-{size['width']}.png"
-            page.goto(f"{fleet.server.url}/login")
-            shoot(page, out / f"login-{end}")
-            log_in(page, fleet)
-            shoot(page, out / f"hosts-{end}")
-            page.get_by_role("button", name=f"Switch: {HOST}", exact=True).click()
-            shoot(page, out / f"confirm-{end}")
-            page.keyboard.press("Escape")
-            page.goto(f"{fleet.server.url}/#/runs/{failed}")
-            expect(page.locator(".failure")).to_be_visible()
-            shoot(page, out / f"failed-{end}")
-            switching(page, fleet, client)
-            shoot(page, out / f"switch-{end}")
+            for name in ["login", *(name for name in names if name != "login")]:
+                if name == "login":
+                    page.goto(f"{here.server.url}/login")
+                else:
+                    page.goto("about:blank")
+                    views.VIEWS[name](page, here.server.url)
+                png = shoot(page)
+                place = out / f"{name}-{scheme}-{size['width']}.{'png' if full else 'webp'}"
+                place.write_bytes(png if full else shrunk(browser, png, SCALE[size["width"]]))
+                print(place)
+                if name == "login":
+                    log_in(page, here)
             context.close()
-            settled(client)
+
+
+def readme(browser: Browser, here: Lab, out: Path) -> None:
+    """The picture at the top of the README."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme="dark", reduced_motion="reduce")
+    page = context.new_page()
+    log_in(page, here)
+    views.fleet(page, here.server.url)
+    (out / "fleet.png").write_bytes(shoot(page))
+    context.close()
 
 
 def main(argv: list[str] | None = None) -> int:
     """Make the pictures; exit code 0 when all were made."""
     parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
     parser.add_argument("outdir", type=Path)
-    parser.add_argument("--all", action="store_true", help="every view, both schemes, both widths")
+    parser.add_argument("--views", default=",".join(KEPT), help="names of views.VIEWS, separated by commas")
+    parser.add_argument("--full", action="store_true", help="PNG in full size instead of small WebP")
     options = parser.parse_args(argv)
     options.outdir.mkdir(parents=True, exist_ok=True)
     with (
-        running(pause=PAUSE) as fleet,
+        tempfile.TemporaryDirectory() as directory,
+        lab(Path(directory)) as here,
+        gallery(here),
         chromium() as browser,
-        Client(url=fleet.server.url, token=fleet.token) as client,
     ):
-        failed = prepare(client)
-        readme(browser, fleet, client, options.outdir)
-        if options.all:
-            every_view(browser, fleet, client, failed, options.outdir)
+        readme(browser, here, options.outdir)
+        every_view(browser, here, options.outdir, options.views.split(","), options.full)
     return 0
 
 
