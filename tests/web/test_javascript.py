@@ -106,3 +106,11 @@ def test_buttons_follow_the_table_of_commands() -> None:
         assert COMMANDS[command].always == always
         harmful = {"switch", "pull-switch", "stop", "rollback", "update", "reboot"}
         assert asks == (command in harmful), "what can hurt asks first"
+
+
+def test_the_manual_has_every_key() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "page.md").read_text()
+    for keys, label, group in evaluate(
+        "core/shortcuts.js", "m.SHORTCUTS.map((s) => [s.keys, s.label, s.group])"
+    ):
+        assert f"| `{keys}` | {label} | {group} |" in manual
