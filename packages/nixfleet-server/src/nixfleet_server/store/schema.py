@@ -1,5 +1,6 @@
 """Bring the database to this version's schema: all of it or nothing, by the one process that owns the directory."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def alembic_config() -> Any:
     """Alembic's configuration for the packaged scripts."""
     from alembic.config import Config
 
-    config = Config()
+    config = Config(stdout=sys.stdout)  # its own default is that of the moment it was imported
     config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("path_separator", "os")
     return config
