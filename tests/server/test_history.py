@@ -55,7 +55,8 @@ def test_a_day_is_kept_and_never_more_points_than_a_chart_takes(
     assert found["at"] == sorted(found["at"])  # type: ignore[type-var]
     assert found["at"][-1] == now
     server.admin(lambda session: history.prune(session, ["web1"], now - KEPT_MS, day_of(now)))
-    assert server.admin(lambda session: len(history.points(session, "web1", 0))) == KEPT_MS // SAMPLE_MS + 1
+    left = server.admin(lambda session: len(history.points(session, "web1", 0)))
+    assert left - KEPT_MS // SAMPLE_MS in (0, 1), "the server itself may just have done so a moment later"
     assert server.admin(history.days) == {}
     server.admin(lambda session: history.prune(session, [], 0, day_of(now)))
     assert len(shown(api)["at"]) > 0
