@@ -4,6 +4,7 @@ At work: 50 agents, 2 browsers, and a run of 100,000 lines that both follow.
 """
 
 import asyncio
+import signal
 import tempfile
 from pathlib import Path
 
@@ -24,7 +25,11 @@ def main() -> dict[str, float]:
             Path(directory) / "data", env={"NIXFLEET_PASSWORD_HASH": hash_password(PASSWORD, "argon2id")}
         ).start()
         try:
-            return asyncio.run(_measure(server))
+            assert server.process
+            first = _mib(psutil.Process(server.process.pid))
+            server.end(signal.SIGTERM)
+            server.start()  # every start but the first has nothing to migrate
+            return {"first start, which made the database": first} | asyncio.run(_measure(server))
         finally:
             server.end()
 
