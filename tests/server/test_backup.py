@@ -160,6 +160,7 @@ def test_restore_without_a_server_and_after_a_crash_in_the_middle(tmp_path: Path
         (server.data / "restoring" / "logs").mkdir(parents=True)
         (server.data / "restoring" / "logs" / f"{'a' * 32}.log").write_bytes(b"1 1 o from the backup\n")
         (server.data / "restoring" / "ready").touch()
+        (server.data / "replaced" / "logs" / "old.log").touch()
         server.start()
         with server.client(server.token()) as api:
             assert [host["host_id"] for host in api.get("/api/v1/hosts").json()["hosts"]] == ["before"]

@@ -131,8 +131,11 @@ def swap(settings: Settings) -> bool:
     old.mkdir(mode=0o700, exist_ok=True)
     for name in (LOGS, SECRET):
         if (place / name).exists():
+            aside = old / name
+            while aside.exists():  # a crash came between these two steps, and the start made an empty one
+                aside = aside.with_name(aside.name + "+")
             if (data / name).exists():
-                (data / name).rename(old / name)
+                (data / name).rename(aside)
             (place / name).rename(data / name)
     _sync(data)
     shutil.rmtree(place)
