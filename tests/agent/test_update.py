@@ -217,7 +217,7 @@ def test_a_version_that_does_not_reach_the_server_is_taken_back(
     assert f"version {NEW} did not come up" in status.message
     assert installed.version == OLD
     server.connected(2)
-    assert server.registers[-1].agent_version == OLD
+    server.wait(lambda: server.registers[-1].agent_version == OLD, "the old version again")
     assert server.ended(server.command("test")).status == "ok"
 
 

@@ -71,7 +71,7 @@ def run(context: Context, installed: importlib.metadata.Distribution) -> Done:
             except (Failed, Ended, OSError) as error:
                 restore()
                 if isinstance(error, Failed) and error.result == "rolled_back":
-                    _start_anew(context)
+                    _wait_for(context, old)
                 raise
     words = f"version {old} → {new}"
     return Done(words) if confirmed else Done(f"{words}; the server could not be reached", "unconfirmed")
@@ -151,6 +151,19 @@ def _start_anew(context: Context) -> bool:
     with contextlib.suppress(OSError):
         os.kill(pid, signal.SIGTERM)  # its supervisor starts it again, as after `restart`
     return True
+
+
+def _wait_for(context: Context, old: str) -> None:
+    """See that what runs began with the files that came back: one that began while they did has code of both."""
+    since, asked = time.monotonic(), 0.0
+    while (now := time.monotonic()) < since + _START_TIMEOUT:
+        seen = resident.look(context.config)
+        if seen.started is not None and seen.started > since and seen.version == old:
+            return
+        if seen.pid is not None and now >= asked:
+            asked = now + 5
+            _start_anew(context)
+        time.sleep(_LOOK_EVERY)
 
 
 @contextlib.contextmanager
