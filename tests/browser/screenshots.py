@@ -9,7 +9,6 @@ import base64
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -18,7 +17,6 @@ from tests.browser.chromium import DESKTOP, PHONE, chromium
 from tests.browser.gallery import gallery
 from tests.support.lab import Lab, lab
 
-SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 KEPT = ("fleet", "bulk", "finder", "host", "failed", "running", "add-steps", "settings", "cards")
 """Views whose pictures are kept, the one that changes the layout last; `--views` can name any of views.VIEWS, and `login`."""
 SCALE = {DESKTOP["width"]: 0.6, PHONE["width"]: 0.8}
@@ -61,11 +59,13 @@ def shoot(page: Page) -> bytes:
     return page.screenshot()
 
 
-def every_view(browser: Browser, here: Lab, out: Path, names: list[str], full: bool) -> None:
+def every_view(
+    browser: Browser, here: Lab, out: Path, names: list[str], themes: list[str], full: bool
+) -> None:
     """All named views in both themes and widths."""
-    for scheme in SCHEMES:
+    for scheme in themes:
         for size in (DESKTOP, PHONE):
-            context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+            context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             page = context.new_page()
             for name in ["login", *(name for name in names if name != "login")]:
                 if name == "login":
@@ -97,6 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
     parser.add_argument("outdir", type=Path)
     parser.add_argument("--views", default=",".join(KEPT), help="names of views.VIEWS, separated by commas")
+    parser.add_argument("--themes", default="dark,light", help="one of them, or both")
     parser.add_argument("--full", action="store_true", help="PNG in full size instead of small WebP")
     options = parser.parse_args(argv)
     options.outdir.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,9 @@ def main(argv: list[str] | None = None) -> int:
         chromium() as browser,
     ):
         readme(browser, here, options.outdir)
-        every_view(browser, here, options.outdir, options.views.split(","), options.full)
+        every_view(
+            browser, here, options.outdir, options.views.split(","), options.themes.split(","), options.full
+        )
     return 0
 
 

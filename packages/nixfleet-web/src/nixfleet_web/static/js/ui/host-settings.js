@@ -6,6 +6,9 @@ import { copyText } from "../view/clipboard.js";
 
 const DAY = 86_400;
 
+/** What was typed and not saved, by host: leaving the page and coming back loses nothing. @type {Map<string, {criticality: string, notes: string}>} */
+const drafts = new Map();
+
 /** @param {import("../app.js").App} app */
 export const hostSettings = (app) => () => ({
   hostId: "",
@@ -28,8 +31,9 @@ export const hostSettings = (app) => () => ({
   open(hostId) {
     const host = app.fleet.hosts.get(hostId);
     this.hostId = hostId;
-    this.criticality = host?.criticality ?? "medium";
-    this.notes = host?.notes ?? "";
+    const draft = drafts.get(hostId);
+    this.criticality = draft?.criticality ?? host?.criticality ?? "medium";
+    this.notes = draft?.notes ?? host?.notes ?? "";
     this.saved = this.token = "";
     this.tokenNote = host?.token_overlap_until ? `Its token before the last rotation works until ${moment(host.token_overlap_until, app.now())}.` : "";
   },
@@ -41,6 +45,7 @@ export const hostSettings = (app) => () => ({
   async save() {
     try {
       await app.api.send("PATCH", this.path, { criticality: this.criticality, notes: this.notes });
+      drafts.delete(this.hostId);
       this.saved = "Saved.";
     } catch (problem) {
       this.saved = "";
@@ -49,6 +54,7 @@ export const hostSettings = (app) => () => ({
   },
 
   changed() {
+    drafts.set(this.hostId, { criticality: this.criticality, notes: this.notes });
     this.saved = "";
   },
 
