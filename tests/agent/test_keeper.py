@@ -15,10 +15,11 @@ from nixfleet_agent.config import Config, load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
 from nixfleet_agent.journal import Journal, claim
+from nixfleet_agent.lock import Lock
 from nixfleet_agent.runner import expired, history, pending, probes, resident, settle
 from nixfleet_agent.runner.context import Context, Ended, Failed
 from nixfleet_agent.runner.guard import NoGuard, guard_of
-from nixfleet_agent.runner.keeper import Keeper
+from nixfleet_agent.runner.keeper import Keeper, situation
 from nixfleet_agent.runner.pending import Pending
 from nixfleet_agent.system import boot_id
 from nixfleet_protocol.messages import Goodbye, Options
@@ -428,7 +429,86 @@ def test_a_timer_for_a_switch_that_is_decided_does_nothing(dead: Config) -> None
     assert not (Path(dead.state_dir) / "runs" / RUN / "result.json").exists()
 
 
+def test_what_the_runner_decided_meanwhile_is_not_decided_again(
+    dead: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left(dead)
+    lock = pending.lock
+
+    def settled(config: Config) -> Lock:
+        pending.clear(config, Disk())  # by its runner, between a look and the lock
+        return lock(config)
+
+    monkeypatch.setattr(pending, "lock", settled)
+    monkeypatch.setattr(expired, "roll_back", lambda config, system: pytest.fail("a confirmed system went"))
+
+    assert expired.outcome(dead, RUN) == ("interrupted", "")
+
+
+def test_what_was_decided_is_the_run_s_result_also_when_who_decided_dies(
+    dead: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returned: list[str] = []
+    left(dead)
+    monkeypatch.setattr(expired, "roll_back", lambda config, system: returned.append(system) or "")
+    monkeypatch.setattr(settle, "main", lambda *given, **how: 1)  # killed before it stored the result
+    assert expired.main(dead, RUN) == 1
+    monkeypatch.undo()
+
+    assert settle.main(dead, RUN, 0) == 0
+
+    assert returned == ["/nix/store/old"]
+    assert result(dead)["status"] == "rolled_back"
+    assert pending.load(dead) is None
+
+
+def test_a_switch_written_down_by_another_version_is_known(dead: Config) -> None:
+    made = left(dead)
+    path = Path(dead.state_dir) / "pending.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"more": 1}))
+
+    assert pending.load(dead) == made
+
+
+def test_a_disk_that_refuses_leaves_no_roots_behind(
+    keeper: MakeKeeper, server: FakeServer, agent: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(Disk):
+        def create(self, path: str, data: bytes) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pending, "GCROOTS", str(tmp_path))
+    one = agent()
+    online(one, server)
+    _, context = keeper(one)
+
+    with pytest.raises(Failed, match="No space left"):
+        Keeper(context, Full()).prepare("/nix/store/old", "/nix/store/new")
+
+    assert not list(tmp_path.glob("nixfleet-*"))
+
+
 # Looking around
+
+
+@pytest.mark.parametrize(
+    "place", ["http://127.0.0.1:99999/", "http://127.0.0.1:9/ü", f"{'a' * 64}.example.org:443", "a..b:443"]
+)
+def test_a_place_that_is_none_is_silent_and_a_decision_is_come_to(place: str, dead: Config) -> None:
+    config = replace(dead, probes=(place,), health_check="http://[/")
+
+    found = situation(config, left(config), restarted=False)
+
+    assert (found.probes, found.healthy) == ("silent", False)
+    assert not probes.is_local("a" * 64)
+
+
+def test_a_resident_that_lies_beyond_all_numbers_keeps_nobody_from_deciding(dead: Config) -> None:
+    (Path(dead.resident_dir) / "status.json").write_text(f'{{"opened": 1{"0" * 400}, "started": NaN}}')
+    lock = Lock(str(Path(dead.resident_dir) / "agent.lock"))
+
+    assert resident.look(dead).opened is None
+    lock.release()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, '{"opened": "soon"}', '{"pid": -1}', "\x00"])

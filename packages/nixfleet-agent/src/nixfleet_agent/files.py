@@ -70,9 +70,14 @@ def swap_json(path: str, value: Any) -> None:
     """Replace a small file that may be lost but never be torn. Raises OSError."""
     beside = f"{path}.{os.getpid()}.tmp"
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, SHARED)
-    with os.fdopen(fd, "wb") as file:
-        file.write(json.dumps(value).encode())
-    os.replace(beside, path)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(json.dumps(value).encode())
+        os.replace(beside, path)
+    except OSError:  # a full disk is not to fill with empty files, one a process
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
 
 
 def read_json(path: str) -> dict[str, Any] | None:

@@ -17,7 +17,10 @@ _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}")
 _URL = re.compile(r"(https?|wss?)://(\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+)(?::(\d{1,5}))?(/[^\s?#]*)?")
 _SIZE = re.compile(r"(\d{1,15}) ?(?:([kmg])(?:ib|b)?|b)?", re.IGNORECASE)
-_PROBE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")
+_PROBE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(\d{1,5})")
+_HEALTH_URL = re.compile(
+    r"https?://(?:[^/?#]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/:?#@\[\]]+)(?::(\d{1,5}))?(?:[/?#].*)?"
+)
 _UNITS_LIST = re.compile(r"unit:[A-Za-z0-9@_.:\\-]+(,[A-Za-z0-9@_.:\\-]+)*")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 PROBES_MAX = 8
@@ -99,7 +102,9 @@ def confirm(text: str, name: str) -> float:
 def probes(text: str, name: str) -> tuple[str, ...]:
     places = tuple(place for place in re.split(r"[,\s]+", text) if place)
     for place in places:
-        if not _PROBE.fullmatch(place) and not (_URL.fullmatch(place) and place.startswith("http")):
+        is_url = place.startswith("http") and "://" in place
+        match = _URL.fullmatch(place) if is_url else _PROBE.fullmatch(place)
+        if not match or not place.isascii() or not _is_port(match[3 if is_url else 2]):
             raise bad(name, place, "HOST:PORT or http(s)://HOST…, several separated by commas")
     if len(places) > PROBES_MAX:
         raise bad(name, text, f"at most {PROBES_MAX} places")
@@ -111,7 +116,16 @@ def health(text: str, name: str) -> str:
         raise bad(name, text, "unit:NAME.service, several separated by commas")
     if not text.isprintable():
         raise bad(name, text, "one line: a URL, unit:NAME,… or a command")
+    if text.startswith(("http://", "https://")):
+        match = _HEALTH_URL.fullmatch(text)
+        if not match or not text.isascii() or not _is_port(match[1]):
+            raise bad(name, text, "an address as http://127.0.0.1:8080/health, in ASCII")
     return text
+
+
+def _is_port(text: str | None) -> bool:
+    """Whether it is one, or none is given."""
+    return text is None or 1 <= int(text) <= 65535
 
 
 def user(text: str, name: str) -> str:

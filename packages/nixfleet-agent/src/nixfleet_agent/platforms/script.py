@@ -80,8 +80,12 @@ class Script:
             self._run(context, repository.path, name, commit, env)
             generation = self._count() + 1
             deployed = {"generation": generation, "commit": commit, "run_id": context.request.run_id}
-            self._disk.replace(self._file, json.dumps(deployed).encode())
             step.message = f"generation {generation}"
+            try:
+                self._disk.replace(self._file, json.dumps(deployed).encode())
+            except OSError as error:  # a full disk is no reason to leave what was changed unwatched
+                step.message, step.outcome = f"done, but not counted: {error.strerror}", "degraded"
+                return Done(step.message, "degraded")
         return Done(step.message)
 
     def _run(

@@ -58,6 +58,11 @@ def outcome(config: Config, run_id: str) -> Outcome | None:
     except (Held, OSError):
         return WAIT
     try:
+        made = pending.load(config)  # its runner, or another, may have decided just before the lock was free
+        if made is None or made.run_id != run_id:
+            return "interrupted", ""
+        if made.decided:
+            return made.decided[0], made.decided[1]
         here = boot_id(config.files)
         if made.boot_id != here:
             found = _after_a_boot(config, made)
@@ -69,7 +74,10 @@ def outcome(config: Config, run_id: str) -> Outcome | None:
         else:
             found = _decide(config, made)
         timer.disarm(run_id)
-        pending.clear(config, Disk())
+        try:  # until the run has this as its result: whoever comes after a crash must not think of another
+            pending.store(config, made._replace(decided=found), Disk())
+        except OSError:
+            pending.clear(config, Disk())
         pending.unroot_systems(made)
         return found
     finally:

@@ -51,8 +51,9 @@ class Keeper:
         run_id = self._context.request.run_id
         earlier = pending.load(self._config)
         here = earlier is not None and earlier.boot_id == boot_id(self._config.files)
-        if earlier and here and earlier.run_id != run_id and now < earlier.deadline + LEFT_OVER:
-            raise Failed(UNDECIDED)
+        if earlier and here and earlier.run_id != run_id and not earlier.decided:
+            if now < earlier.deadline + LEFT_OVER:
+                raise Failed(UNDECIDED)
         seen = resident.look(self._config)
         armed = seen.opened is not None or (seen.lost is not None and now - seen.lost < RECENT)
         made = Pending(
@@ -71,6 +72,7 @@ class Keeper:
         except Held:
             raise Failed(UNDECIDED) from None
         except OSError as error:
+            pending.unroot_systems(made)
             raise Failed(f"nothing can be written down for a rollback: {error.strerror}") from None
         self._pending = self._arm(made, ACTIVATION_LIMIT)
         if not armed:

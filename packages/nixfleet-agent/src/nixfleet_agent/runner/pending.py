@@ -34,6 +34,8 @@ class Pending(NamedTuple):
     """Until when the server had asked the agent before this one to stay away."""
     timer: bool = False
     """A timer of systemd's stands by."""
+    decided: tuple[str, str] | None = None
+    """What became of it, and why, where that was decided after its runner's death and is not the run's result yet."""
 
 
 def store(config: Config, pending: Pending, disk: Disk) -> None:
@@ -44,9 +46,17 @@ def store(config: Config, pending: Pending, disk: Disk) -> None:
 def load(config: Config) -> Pending | None:
     """The pending switch, None when there is none."""
     body: dict[str, Any] = read_json(_path(config)) or {}
+    known = {name: body[name] for name in Pending._fields if name in body}  # another version's may have more
     with contextlib.suppress(TypeError):
-        return Pending(**body) if body else None
+        return Pending(**known) if known else None
     return None
+
+
+def told(config: Config, run_id: str, disk: Disk) -> None:
+    """The run has its result: what was decided about its switch is no longer needed. Never raises."""
+    made = load(config)
+    if made and made.run_id == run_id and made.decided:
+        clear(config, disk)
 
 
 def clear(config: Config, disk: Disk) -> None:

@@ -17,6 +17,9 @@ TIMEOUT = 5.0
 """Seconds for one place to answer."""
 TRIES = 2
 HEALTH_TIMEOUT = 30.0
+_SILENT = (OSError, http.client.HTTPException, ValueError)
+"""What a place that doesn't answer raises. ValueError: a name that is none in DNS, or an address that isn't one. Whatever is
+configured, looking around must come to a decision: nobody else brings a host back that is cut off."""
 _SSH = re.compile(r"(?:[^@/\s]+@)?([A-Za-z0-9.-]+):(?!//)")
 
 
@@ -45,7 +48,7 @@ def any_answers(asked: tuple[str, ...], ca_file: str | None) -> bool:
 
 def is_local(host: str) -> bool:
     """Whether a name or address is this machine's own."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*_SILENT):
         for family, _, _, _, address in socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM):
             with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
                 sock.bind((address[0], 0))  # only an address of one's own can be bound
@@ -59,7 +62,7 @@ def healthy(config: Config) -> bool:
     if check is None:
         return True
     if check.startswith(("http://", "https://")):
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with contextlib.suppress(*_SILENT):
             return 200 <= _get(check, config.ca_file) < 400
         return False
     if check.startswith("unit:"):
@@ -85,7 +88,7 @@ def _succeeds(argv: list[str]) -> bool:
 
 
 def _answers(place: str, ca_file: str | None) -> bool:
-    with contextlib.suppress(OSError, http.client.HTTPException):
+    with contextlib.suppress(*_SILENT):
         if "://" in place:
             return _get(place, ca_file) > 0
         host, _, port = place.rpartition(":")
@@ -99,7 +102,7 @@ def _livez(server: Server, ca_file: str | None) -> bool:
     host = f"[{server.host}]" if ":" in server.host else server.host
     path = server.path.removesuffix("/ws/agent") + "/livez"
     for _ in range(TRIES):
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with contextlib.suppress(*_SILENT):
             return _get(f"{scheme}://{host}:{server.port}{path}", ca_file) == 200
     return False
 

@@ -98,4 +98,6 @@ def _leads(whose: list[str], unit: str, pid: int | None) -> bool:
 
 
 def _time(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    with contextlib.suppress(OverflowError):  # a whole number of hundreds of digits
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return None

@@ -42,6 +42,7 @@ def main(
         return 1
     try:
         if load_result(path) is not None:
+            pending.told(config, run_id, disk)
             return 0
         if reboot.asked(path):
             ended = reboot.outcome(config, path)
@@ -60,11 +61,13 @@ def main(
             status=ended[0],
             at=time.time_ns() // 1_000_000,
             exit_code=0 if ended[0] == "ok" else None,
-            message=ended[1] or _reason(config, path),
+            message=report.line(ended[1] or _reason(config, path)),
             generation=None,
             outcome=report.load(path),
         )
         code = store(journal, status)
+        if code == 0:
+            pending.told(config, run_id, disk)
         with contextlib.suppress(Exception):
             facts.publish(config)
         return code
@@ -87,7 +90,7 @@ def dead(config: Config) -> int:
         if waiting and waiting.run_id == run_id:
             if timer.stopping():
                 continue  # the next boot brings the system before, and tells
-            if waiting.activated is None and timer.arm(run_id, 1) is None:
+            if waiting.activated is None and not waiting.decided and timer.arm(run_id, 1) is None:
                 continue  # going back may take longer than systemd waits for us
         main(config, run_id, 0)
     return 0

@@ -26,9 +26,13 @@ def main(config: Config, run_id: str, *, force: bool) -> dict[str, Any]:
     path = directory(config.state_dir, run_id)
     runner = read_json(os.path.join(path, "runner.json")) or {}
     pid, unit = runner.get("pid"), runner.get("unit")
+    lock = os.path.join(path, "lock")
+    # Whoever settles a dead runner's run holds its lock too, and that runner's number may be another process's by then.
+    holder = (read_json(lock) or {}).get("pid")
     if (
-        not is_held(os.path.join(path, "lock"))
+        not is_held(lock)
         or not isinstance(pid, int)
+        or holder != pid
         or runner.get("boot_id") != boot_id(config.files)
     ):
         return {"refused": "gone", "message": f"run {run_id} has no runner"}

@@ -11,6 +11,8 @@ from nixfleet_agent.launch import program
 
 _TIMEOUT = 15.0
 _SECRET = ("NIXFLEET_TOKEN",)
+_NEEDED = ("PATH", "HOME", "USER", "XDG_STATE_HOME")
+"""What decides besides the agent's own variables where its state is: the user's manager may have others."""
 
 
 def arm(run_id: str, seconds: float) -> str | None:
@@ -21,7 +23,7 @@ def arm(run_id: str, seconds: float) -> str | None:
     given = {
         name: value
         for name, value in os.environ.items()
-        if name == "PATH" or (name.startswith("NIXFLEET_") and not name.startswith(_SECRET))
+        if name in _NEEDED or (name.startswith("NIXFLEET_") and not name.startswith(_SECRET))
     }
     argv = ["systemd-run", *_whose(), "--quiet", "--collect", f"--unit={_unit(run_id)}"]
     argv += [f"--on-active={seconds:.0f}s", "--timer-property=AccuracySec=1s", "--property=KillMode=mixed"]
