@@ -131,6 +131,21 @@ def test_a_script_host_is_taken_back_by_its_repository_s_own_program(
     assert "as it was" in ran.log
 
 
+def test_a_switch_that_can_t_be_counted_is_watched_over_all_the_same(
+    variables: dict[str, str], repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.commit({"rollback": "#!/bin/sh\necho as it was\n"})
+    run(variables, "pull")
+    (Path(variables["NIXFLEET_STATE_DIR"]) / "deployed.json").mkdir()  # as a full disk: it can't be replaced
+
+    kept = run({**variables, "NIXFLEET_CONFIRM_TIMEOUT": "0"}, "switch")
+    monkeypatch.setattr(script, "guard_of", lambda context: Refusing())
+    gone = run(variables, "switch")
+
+    assert (kept.status, kept.message) == ("degraded", "done, but not counted: Is a directory")
+    assert (gone.status, "as it was" in gone.log) == ("rolled_back", True)
+
+
 def test_a_check_of_a_ref_works_beside_what_is_checked_out(variables: dict[str, str], repo: Repo) -> None:
     first = repo.commit({"check": "#!/bin/sh\ncat motd\n", "motd": "old\n"})
     run(variables, "pull")

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
 from nixfleet_agent.journal import Journal, claim
 from nixfleet_agent.lock import Lock
-from nixfleet_agent.runner import expired, history, pending, probes, resident, settle
+from nixfleet_agent.runner import expired, history, pending, probes, resident, settle, stop
 from nixfleet_agent.runner.context import Context, Ended, Failed
 from nixfleet_agent.runner.guard import NoGuard, guard_of
 from nixfleet_agent.runner.keeper import Keeper, situation
@@ -559,3 +560,21 @@ def test_this_host_s_own_addresses_are_known() -> None:
     assert probes.is_local("127.0.0.1")
     assert probes.is_local("localhost")
     assert not probes.is_local("192.0.2.1")
+
+
+def test_a_stop_never_reaches_another_process_with_a_dead_runner_s_number(dead: Config) -> None:
+    """As while somebody settles the run, and so holds its lock, and the system has given the number away again."""
+    stranger = subprocess.Popen(["sleep", "600"])
+    path = Path(dead.state_dir) / "runs" / RUN
+    (path / "runner.json").write_text(json.dumps({"pid": stranger.pid, "boot_id": boot_id(), "unit": None}))
+    settling = Lock(str(path / "lock"))
+    try:
+        said = [stop.main(dead, RUN, force=force) for force in (False, True)]
+        alive = stranger.poll() is None
+    finally:
+        settling.release()
+        stranger.kill()
+        stranger.wait()
+
+    assert [one.get("refused") for one in said] == ["gone", "gone"]
+    assert alive

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from nixfleet_agent import doorbell
 from nixfleet_agent.events import Request
-from nixfleet_agent.files import Disk
+from nixfleet_agent.files import Disk, read_json, swap_json
 from nixfleet_agent.journal import Journal, claim
 from nixfleet_agent.lock import Held, Lock, is_held
 from nixfleet_agent.log import Log
@@ -123,3 +124,18 @@ def test_a_process_lives_on_after_dropping_its_text() -> None:
 
     assert done.stdout == "[1, 3]\n"
     assert callable(drop_clean_text)
+
+
+def test_a_small_file_that_the_disk_refuses_leaves_the_old_one_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    swap_json(str(path), {"old": 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))  # a "full disk" for this process
+    try:
+        with pytest.raises(OSError, match="too large"):
+            swap_json(str(path), {"new": "x" * 100})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["facts.json"]
+    assert read_json(str(path)) == {"old": 1}

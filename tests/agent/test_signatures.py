@@ -161,6 +161,23 @@ def test_a_checkout_of_the_user_s_must_be_signed_and_clean(
         ensure(mine)
 
 
+@pytest.mark.parametrize("place", [".", ".git"])
+def test_a_checkout_that_others_can_change_is_refused_whoever_signed_it(
+    place: str, repo: Repo, signing: Signing, tmp_path: Path
+) -> None:
+    signing.commit(signing.friend, "good")
+    repo.git("clone", "--quiet", str(repo.path), str(tmp_path / "mine"))
+    mine = Clone(
+        tmp_path / "state",
+        NIXFLEET_REPO_DIR=str(tmp_path / "mine"),
+        NIXFLEET_ALLOWED_SIGNERS=str(signing.file),
+    )
+    (tmp_path / "mine" / place).chmod(0o777)
+
+    with pytest.raises(Failed, match="other users could change it"):
+        ensure(mine)
+
+
 @pytest.mark.parametrize(
     ("harm", "said"),
     [

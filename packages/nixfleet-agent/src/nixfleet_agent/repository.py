@@ -20,7 +20,7 @@ from nixfleet_agent.config import Config
 from nixfleet_agent.files import read_json, swap_json
 from nixfleet_agent.gitenv import LOCAL_UPLOAD_PACK, git_env, is_local
 from nixfleet_agent.runner.context import Context, Failed, Ran
-from nixfleet_agent.signatures import check_commit
+from nixfleet_agent.signatures import check_commit, check_owner
 from nixfleet_agent.system import foreign
 
 NETWORK_TIMEOUT = 900.0
@@ -169,6 +169,8 @@ class Repository:
         """The same for what is checked out; a user's own checkout must hold nothing else."""
         if not self._config.allowed_signers:
             return
+        if self._config.repo_dir:
+            check_owner(self.path)
         self.check(self.head() or "HEAD", note)
         if self._config.repo_dir and self._ask("status", "--porcelain", "--ignored") != "":
             raise Failed(

@@ -88,6 +88,21 @@ def check_file(path: str) -> None:
         )
 
 
+def check_owner(tree: str) -> None:
+    """Whoever else can write a checkout changes it, or what git runs there, after its commit was checked. Raises Failed."""
+    for path in (tree, os.path.join(tree, ".git")):
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise Failed(f"{path}: {error.strerror}") from None
+        if found.st_mode & stat.S_IWOTH or found.st_uid not in (0, os.geteuid()):
+            raise Failed(
+                f"{path}: other users could change it, so a signature there is worth nothing: chown it to the user who runs "
+                "commands, or have an isolated clone made (NIXFLEET_REPO_URL)",
+                2,
+            )
+
+
 def _refusal(commit: str, said: str) -> Failed:
     reason = next((line.strip() for line in said.splitlines() if line.strip()), "it is not signed")
     return Failed(

@@ -85,7 +85,7 @@ class Script:
                 self._disk.replace(self._file, json.dumps(deployed).encode())
             except OSError as error:  # a full disk is no reason to leave what was changed unwatched
                 step.message, step.outcome = f"done, but not counted: {error.strerror}", "degraded"
-                return Done(step.message, "degraded")
+                return Done(step.message, "degraded", 1)
         return Done(step.message)
 
     def _run(

@@ -51,9 +51,9 @@ class Keeper:
         run_id = self._context.request.run_id
         earlier = pending.load(self._config)
         here = earlier is not None and earlier.boot_id == boot_id(self._config.files)
-        if earlier and here and earlier.run_id != run_id and not earlier.decided:
-            if now < earlier.deadline + LEFT_OVER:
-                raise Failed(UNDECIDED)
+        late = earlier is not None and (earlier.decided is not None or now >= earlier.deadline + LEFT_OVER)
+        if earlier and here and earlier.run_id != run_id and not late:
+            raise Failed(UNDECIDED)
         seen = resident.look(self._config)
         armed = seen.opened is not None or (seen.lost is not None and now - seen.lost < RECENT)
         made = Pending(
