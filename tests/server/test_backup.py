@@ -1,20 +1,26 @@
 """Backups made while the server works, and going back to one; what is served while the data can't be used."""
 
+import contextlib
 import gzip
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from nixfleet_protocol.messages import Ack, KnownRun
+from nixfleet_server import backup
+from nixfleet_server.lock import make_data_dir
+from nixfleet_server.settings import load
 from tests.server.support import (
     HASH,
     FakeAgent,
@@ -245,3 +251,45 @@ def test_zcat_and_tar_show_what_a_backup_holds(server: ServerProcess, tmp_path: 
         log = archive.extractfile(f"logs/{run_id}.log")
         assert log
         assert log.read().count(b"\n") == 3
+
+
+def test_a_restore_that_dies_anywhere_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next start, which makes what it misses before it looks: with the backup's data, and what was there kept."""
+    names = ("move", "rename", "rmtree", "touch")
+    for dies_at in range(1, 30):
+        data = tmp_path / str(dies_at)
+        settings = load({"NIXFLEET_DATA_DIR": str(data)})
+        for place, word in ((data, "old"), (data / backup.STAGE, "new"), (data / backup.REPLACED, "older")):
+            (place / "logs").mkdir(parents=True)
+            (place / "logs" / word).touch()
+            (place / backup.DATABASE).write_text(word)
+            (place / backup.SECRET).write_text(word)
+        (data / f"{backup.DATABASE}-wal").write_text("old")
+        (data / backup.STAGE / backup.READY).touch()
+        left = [dies_at]
+
+        def dying(work: Callable[..., Any], left: list[int] = left) -> Callable[..., Any]:
+            def step(*given: Any, **named: Any) -> Any:
+                left[0] -= 1
+                if left[0] == 0:
+                    raise KeyboardInterrupt
+                return work(*given, **named)
+
+            return step
+
+        with monkeypatch.context() as patch:
+            for owner, name in zip((shutil, Path, shutil, Path), names, strict=True):
+                patch.setattr(owner, name, dying(getattr(owner, name)))
+            with contextlib.suppress(KeyboardInterrupt):
+                backup.swap(settings)
+        make_data_dir(data)
+        backup.swap(settings)
+        assert not backup.waiting(data)
+        for place, word in ((data, "new"), (data / backup.REPLACED, "old")):
+            assert [file.name for file in (place / "logs").iterdir()] == [word], dies_at
+            assert (place / backup.DATABASE).read_text() == word, dies_at
+            assert (place / backup.SECRET).read_text() == word, dies_at
+        assert (data / backup.REPLACED / f"{backup.DATABASE}-wal").read_text() == "old"
+        if left[0] > 0:
+            return
+    raise AssertionError("it never came to its end")

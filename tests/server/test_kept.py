@@ -1,6 +1,7 @@
 """Logs of runs that have ended: packed, searched, removed; and what their readers see."""
 
 import asyncio
+import errno
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from nixfleet_protocol.messages import Ack, CommandMessage, KnownRun
 from nixfleet_protocol.messages.browser import CommandOutput, Notice
+from nixfleet_server.domain.retention import Limits
 from nixfleet_server.live.keeper import Keeper
 from tests.server.support import FakeAgent, FakeBrowser, ServerThread, problem, serving, start, until
 
@@ -124,3 +126,47 @@ def test_a_run_that_goes_on_after_a_restored_backup_finds_its_log_packed(tmp_pat
         agent.end(CommandMessage(run_id=run_id, command="switch"), 30)
         agent.expect(Ack, lambda ack: ack.ended)
         assert api.get(f"/api/v1/runs/{run_id}/log?format=raw").text.count("\n") == 30
+
+
+def ended(server: ServerThread, api: httpx.Client, *run_ids: str) -> None:
+    last = max(api.get(f"/api/v1/runs/{run_id}").json()["ended_at"] for run_id in run_ids)
+    until(lambda: server.hub.now() > last, "a moment")
+
+
+def test_a_full_disk_does_not_keep_old_logs_from_being_removed(
+    thrifty: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, script = thrifty.host(), thrifty.token()
+    with FakeAgent(thrifty, token) as agent, thrifty.client(script) as api:
+        agent.register()
+        runs = [a_run(api, agent) for _ in range(2)]
+        ended(thrifty, api, *runs)
+        keep(thrifty)
+        runs.append(a_run(api, agent))
+        ended(thrifty, api, *runs)
+        thrifty.call(lambda: setattr(thrifty.context.ticker._keeper, "_limits", Limits(runs=1)))  # type: ignore[union-attr]
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("nixfleet_server.logs.store.pack", full)
+        keep(thrifty)
+        names = {file.name.partition(".")[0] for file in (thrifty.data / "logs").iterdir()}
+        assert names == {runs[1], runs[2]}
+
+
+def test_a_damaged_log_keeps_no_other_from_being_packed(thrifty: ServerThread) -> None:
+    token, script = thrifty.host(), thrifty.token()
+    with FakeAgent(thrifty, token) as agent, thrifty.client(script) as api:
+        agent.register()
+        runs = [a_run(api, agent) for _ in range(2)]
+        ended(thrifty, api, *runs)
+        (thrifty.data / "logs" / f"{runs[0]}.log").write_bytes(b"\0" * 5000 + b"\n")
+        keep(thrifty)
+        names = {file.name for file in (thrifty.data / "logs").iterdir()}
+        assert names == {f"{runs[0]}.log", f"{runs[1]}.log.gz"}
+        runs += [a_run(api, agent) for _ in range(2)]
+        ended(thrifty, api, *runs)
+        keep(thrifty)
+        names = {file.name for file in (thrifty.data / "logs").iterdir()}
+        assert names == {f"{run_id}.log.gz" for run_id in runs[2:]}, "it goes in its turn"

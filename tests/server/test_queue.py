@@ -1,10 +1,12 @@
 """Runs that wait for their host, and runs whose time is over."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from nixfleet_protocol.messages import Ack, CommandMessage, KnownRun
 from tests.server.support import FakeAgent, ServerProcess, ServerThread, problem, serving, start, until
@@ -124,6 +126,40 @@ def test_an_agent_that_knows_a_queued_run_already_goes_on_with_it(
         assert ends(api, run_id)["result"] == "ok"
 
 
+def test_what_could_not_be_sent_for_want_of_room_is_sent_later_and_once(
+    server: ServerThread, api: httpx.Client, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a bulk dispatch's: that a run could not be sent yet is no reason to start another."""
+    start(api, "pull")
+    run = agent.take()
+    later = start(api, "pull", queue=True, expires=3600)
+    failures = []
+
+    def full(*_: object) -> None:
+        failures.append(1)
+        raise OperationalError("UPDATE", None, sqlite3.OperationalError("database or disk is full"))
+
+    with monkeypatch.context() as disk:
+        disk.setattr("nixfleet_server.store.runs.send", full)
+        agent.end(run, 0)
+        agent.expect(Ack, lambda ack: ack.ended)
+        until(lambda: failures, "it is tried")
+        until(lambda: server.hub.hosts["web1"].send_again, "it waits")
+        assert server.hub.runs[str(later["run_id"])].due is not None, "it still expires"
+        bulk = api.post(
+            "/api/v1/runs", json={"hosts": ["web1"], "command": "pull", "options": {"queue": True}}
+        )
+        assert bulk.status_code == 201, bulk.text
+        own = bulk.json()["items"][0]["run"]["run_id"]
+        assert agent.quiet(1.5) == []
+    for run_id in (later["run_id"], own):
+        run = agent.take()
+        assert run.run_id == run_id
+        agent.end(run, 0)
+    assert ends(api, own)["result"] == "ok"
+    assert len(api.get("/api/v1/runs").json()["runs"]) == 3
+
+
 @pytest.fixture
 def hasty(tmp_path: Path) -> Iterator[ServerThread]:
     with serving(tmp_path / "data", env={"NIXFLEET_TIMEOUTS": "switch=1/1,test=1/0,pull=600/900"}) as server:
@@ -196,3 +232,14 @@ def test_waiting_longer_takes_a_time_out_back(hasty: ServerThread) -> None:
         until(lambda: view(api, run_id)["state"] == "running", "it runs")
         api.post(f"/api/v1/runs/{run_id}/timeout", json={"action": "ignore"})
         assert agent.quiet(2.5) == [], "nobody stops it any more"
+
+
+def test_a_new_host_is_no_reason_to_stop_a_slow_run_once_more(hasty: ServerThread) -> None:
+    token, script = hasty.host(), hasty.token("boss", "admin")
+    with FakeAgent(hasty, token) as agent, hasty.client(script) as api:
+        agent.register()
+        start(api)
+        agent.begin(agent.take())
+        agent.take("stop")
+        assert api.post("/api/v1/hosts", json={"host_id": "web2"}).status_code == 201
+        assert agent.quiet(2.0) == []

@@ -140,7 +140,16 @@ def test_attempts_are_ever_further_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.org/", "ftp://x/", "https://", "https://a:b@example.org/", "http://127.0.0.1:x/"]
+    "url",
+    [
+        "http://example.org/",
+        "ftp://x/",
+        "https://",
+        "https://a:b@example.org/",
+        "http://127.0.0.1:x/",
+        "https://example.org/é",
+        "https://example.org/a b",
+    ],
 )
 def test_where_it_may_not_go(url: str) -> None:
     with pytest.raises(ConfigError, match="NIXFLEET_WEBHOOK_URL") as error:

@@ -1,6 +1,7 @@
 """A log that is over: compressed, and still read and searched by line."""
 
 import gzip
+import itertools
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,32 @@ def test_a_search_that_takes_too_long_says_where_it_came_to(tmp_path: Path) -> N
     assert found.next_seq == found.total + 1
     rest = search(path, "needle", found.next_seq, 20_000, 100_000)
     assert [r.seq for r in (*found.records, *rest.records)] == list(range(1, 20_001))
+
+
+@pytest.mark.parametrize("packed_too", [False, True])
+def test_who_goes_on_with_a_search_gets_to_the_end(tmp_path: Path, packed_too: bool) -> None:
+    """However little time one search has: what is before where it goes on must not take it all."""
+    path = tmp_path / "run.log"
+    records = write(path, [("stdout", b"%d needle" % i * (i % 1000 == 0), False) for i in range(1, 100_001)])
+    if packed_too:
+        pack(path)
+    found, from_seq, times = [], 1, itertools.count(0.0, 15.0)
+    for _ in range(200):
+        part = search(path, "needle", from_seq, len(records), 1000, clock=lambda: next(times))
+        found += [record.seq for record in part.records]
+        if part.next_seq is None:
+            break
+        assert part.next_seq > from_seq
+        from_seq = part.next_seq
+    assert found == list(range(1000, 100_001, 1000))
+
+
+def test_matches_beyond_those_that_are_counted_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nixfleet_server.logs.search.TOTAL_MAX", 10)
+    path = tmp_path / "run.log"
+    write(path, [("stdout", b"needle", False)] * 30)
+    found = search(path, "needle", 21, 30, 5)
+    assert [record.seq for record in found.records] == [21, 22, 23, 24, 25]
+    assert (found.total, found.next_seq) == (10, 26)

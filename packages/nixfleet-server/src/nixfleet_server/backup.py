@@ -24,6 +24,8 @@ from nixfleet_server.store import snapshot
 DATABASE, LOGS, SECRET = "nixfleet.db", "logs", "session-secret"
 STAGE, READY, REPLACED = "restoring", "ready", "replaced"
 """In the data directory: what is being restored, the mark that it is whole, and what it took the place of."""
+BEGUN = "begun"
+"""The mark that `replaced` holds what is being replaced now, and nothing older."""
 _CHUNK = 256 * 1024
 
 
@@ -121,14 +123,15 @@ def swap(settings: Settings) -> bool:
         shutil.rmtree(place, ignore_errors=True)  # half unpacked
         return False
     database = snapshot.file_of(settings.database)
-    if (place / DATABASE).exists():
+    if (place / DATABASE).exists() and not (place / BEGUN).exists():
         shutil.rmtree(old, ignore_errors=True)
-        old.mkdir(mode=0o700)
+        (place / BEGUN).touch()
+    old.mkdir(mode=0o700, exist_ok=True)
+    if (place / DATABASE).exists():
         for end in ("-wal", "-shm", ""):  # the WAL belongs to the old file, and must not meet the new one
             if (part := Path(f"{database}{end}")).exists():
                 shutil.move(part, old / f"{DATABASE}{end}")
         shutil.move(place / DATABASE, database)
-    old.mkdir(mode=0o700, exist_ok=True)
     for name in (LOGS, SECRET):
         if (place / name).exists():
             aside = old / name

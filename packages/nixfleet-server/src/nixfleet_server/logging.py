@@ -5,10 +5,12 @@ Never logged: tokens, passwords, cookies, the output of commands, the content of
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+_OURS = ("exception", "stack")
 _QUIET = ("uvicorn", "uvicorn.error", "asyncio", "alembic", "sqlalchemy")
 
 
@@ -23,10 +25,11 @@ def configure(level: str = "info", format: str = "auto") -> None:
     final: list[Any]
     if console:
         final = [
+            _printable,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 exception_formatter=structlog.dev.plain_traceback,  # the pretty one takes seconds, on the event loop
-            )
+            ),
         ]
     else:
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -48,6 +51,14 @@ def configure(level: str = "info", format: str = "auto") -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _printable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Strangers write some of the values (a path, an address): none of them may write to the terminal."""
+    for key, value in event.items():
+        if isinstance(value, str) and key not in _OURS and not value.isprintable():
+            event[key] = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+    return event
 
 
 def get(name: str) -> Any:

@@ -136,7 +136,12 @@ class Settings(BaseSettings):
     @classmethod
     def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            url = urlsplit(value.get_secret_value())
+            text = value.get_secret_value()
+            if not (text.isascii() and text.isprintable()) or " " in text:
+                raise ValueError(
+                    "expected an address of ASCII characters without blanks: escape others as %C3%A9"
+                )
+            url = urlsplit(text)
             port = url.port  # raises ValueError for one that is none
             plain = url.scheme == "http" and Address(url.hostname or "", port or 80).loopback
             if not url.hostname or not (url.scheme == "https" or plain) or url.username is not None:

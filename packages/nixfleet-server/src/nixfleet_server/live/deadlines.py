@@ -6,7 +6,7 @@ from nixfleet_protocol.messages import Options, RunView
 from nixfleet_server import logging
 from nixfleet_server.domain import timeouts
 from nixfleet_server.errors import Declined
-from nixfleet_server.live.dispatch import dispatch, stop
+from nixfleet_server.live.dispatch import dispatch, send_waiting, stop
 from nixfleet_server.live.life import arm, find, give_up
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
@@ -21,8 +21,12 @@ BY = "time-out"
 
 
 def look(hub: "Hub") -> None:
-    """See to all runs whose time is over."""
+    """See to all runs whose time is over, and to those that could not be sent."""
     now = hub.monotonic()
+    for host in hub.hosts.values():
+        if host.send_again is not None and host.send_again <= now:
+            host.send_again = None
+            hub.spawn(send_waiting(hub, host))
     for run in list(hub.runs.values()):
         if run.due is None or run.due > now or run.ending is not None or not run.committed:
             continue

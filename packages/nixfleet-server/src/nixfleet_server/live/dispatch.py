@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.exc import DatabaseError
+
 from nixfleet_protocol.messages import Options, RunView
 from nixfleet_protocol.states import COMMANDS
 from nixfleet_server import logging
@@ -68,6 +70,7 @@ async def dispatch(
         await hub.db.write(write)
     except BaseException:
         drop(hub, run)
+        hub.spawn(send_waiting(hub, host))  # what came meanwhile waited for it
         raise
     run.committed = True
     log.info(
@@ -81,7 +84,7 @@ async def dispatch(
         host.connection.command(view)
     hub.run_changed(run)
     if waits:
-        await send_next(hub, host)  # it may have connected, or become free, meanwhile
+        await send_waiting(hub, host)  # it may have connected, or become free, meanwhile
     return run.snapshot()
 
 
@@ -100,6 +103,15 @@ async def stop(hub: Hub, run_id: str, started_by: str) -> RunView:
         return await ended(run)
     options = Options(target=run_id)
     return await dispatch(hub, run.view.host_id, "stop", options, started_by)
+
+
+async def send_waiting(hub: Hub, host: LiveHost) -> None:
+    """`send_next`, which may fail: the run stays in the queue, and who asked for it must not hear that it isn't there,
+    and ask again."""
+    try:
+        await send_next(hub, host)
+    except DatabaseError as error:
+        log.warning("a queued run could not be sent yet", host=host.name, reason=str(error.orig))
 
 
 def find_host(hub: Hub, host_id: str) -> LiveHost:

@@ -31,6 +31,8 @@ class LiveHost:
         """The run under way, `stop` and `restart` aside."""
         self.queue: list[LiveRun] = []
         """Runs that wait for it, in the order to send them."""
+        self.send_again: float | None = None
+        """When to try once more to send what waits, by the monotonic clock: it could not be written down."""
         self.quota = Pace(limits.HOST_LOGS_PER_SECOND, limits.HOST_LOGS_BURST, 0.0)
         """Bytes of output that are still taken of it."""
         self.days: Days = {}

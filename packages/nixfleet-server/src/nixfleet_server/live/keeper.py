@@ -53,7 +53,7 @@ class Keeper:
                 size = await hub.logs.pack(run_id)
             except OSError as error:
                 log.warning("log not packed", run=run_id, reason=error.strerror)
-                return
+                break  # a full disk, likely: what is removed below makes room
             await hub.db.write(partial(kept.packed, run_id=run_id, size=size))
         gone = surplus(await hub.db.read(kept.newest_first), self._limits, hub.now())
         for one in gone:

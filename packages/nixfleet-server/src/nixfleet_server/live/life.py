@@ -45,7 +45,8 @@ def admit(hub: "Hub", run: LiveRun) -> None:
         host.queue.remove(run)
     if not queued and occupies(run.view.command):
         host.run = run
-    arm(hub, run)
+    if run.due is None:  # hosts are loaded again and again, which is no reason to look at a run sooner
+        arm(hub, run)
 
 
 def drop(hub: "Hub", run: LiveRun) -> None:
@@ -106,6 +107,7 @@ async def _begin(hub: "Hub", run: LiveRun, at: int) -> None:
     if view is not None and run.view.state != "ended":
         run.view = view
         admit(hub, run)  # one that was still queued here, as after a restored backup, is that no more
+        arm(hub, run)
         hub.run_changed(run)
 
 

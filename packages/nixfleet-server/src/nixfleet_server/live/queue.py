@@ -7,13 +7,17 @@ from nixfleet_protocol.states import next_state
 from nixfleet_server import logging
 from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE
 from nixfleet_server.live.host import LiveHost
-from nixfleet_server.live.life import give_up
+from nixfleet_server.live.life import arm, give_up
 from nixfleet_server.store import runs
 
 if TYPE_CHECKING:
     from nixfleet_server.live.hub import Hub
 
 log = logging.get(__name__)
+
+
+AGAIN = 5.0
+"""Seconds until a run that could not be sent, for want of room on the disk say, is tried again."""
 
 
 async def send_next(hub: "Hub", host: LiveHost) -> None:
@@ -41,6 +45,8 @@ async def send_next(hub: "Hub", host: LiveHost) -> None:
     except BaseException:
         run.view, host.run = view, None
         host.queue.insert(0, run)
+        arm(hub, run)
+        host.send_again = hub.monotonic() + AGAIN
         raise
     log.info("queued run sent", run=view.run_id, host=host.name, command=view.command)
     if host.connection is connection and view.run_id not in connection.runs:

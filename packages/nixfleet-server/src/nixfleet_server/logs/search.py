@@ -35,14 +35,13 @@ def search(
     """Records up to `last_seq` whose line holds `words`, whatever the case. Raises OSError, ValueError."""
     records: list[Record] = []
     total, next_seq = 0, None
-    end = clock() + SECONDS
-    for record in _candidates(path, words, lambda: clock() > end):
+    for record in _matches(path, words, from_seq, clock):
         if isinstance(record, int):  # out of time, this far
-            next_seq = next_seq or max(record, from_seq)
+            next_seq = next_seq or record
             break
-        if record.seq > last_seq or total >= TOTAL_MAX:
+        if record.seq > last_seq or (total >= TOTAL_MAX and next_seq is not None):
             break
-        total += 1
+        total = min(total + 1, TOTAL_MAX)
         if record.seq < from_seq:
             continue
         if len(records) < limit:
@@ -52,10 +51,26 @@ def search(
     return Found(records, total, next_seq)
 
 
-def _candidates(path: Path, words: str, late: Callable[[], bool]) -> Iterator[Record | int]:
-    """Records that hold the words; the number of the next one, last, when it gets too late."""
+def _matches(path: Path, words: str, from_seq: int, clock: Callable[[], float]) -> Iterator[Record | int]:
+    """The same as `_candidates`, of the whole log. What is before `from_seq` is only counted: when that alone takes all
+    the time, the rest is left out, so that whoever goes on from where we stopped gets further each time."""
+    for record in _candidates(path, words, 0, clock):
+        if not isinstance(record, int) or record > from_seq:
+            yield record
+            continue
+        for later in _candidates(path, words, from_seq, clock):
+            if isinstance(later, int):
+                yield max(later, from_seq)
+            elif later.seq >= from_seq:
+                yield later
+
+
+def _candidates(path: Path, words: str, from_seq: int, clock: Callable[[], float]) -> Iterator[Record | int]:
+    """Records that hold the words, from one at or a little before `from_seq` on; the number of the next one, last, when
+    it took SECONDS."""
+    end = clock() + SECONDS
     holds = _matcher(words)
-    for block in blocks(path):
+    for block in blocks(path, from_seq):
         seq = 0
         for line in _lines_with(block, words):
             try:
@@ -65,7 +80,7 @@ def _candidates(path: Path, words: str, late: Callable[[], bool]) -> Iterator[Re
             seq = record.seq
             if holds(record.data):
                 yield record
-        if late():
+        if clock() > end:
             yield (seq or int(block.rpartition(b"\n")[0].rpartition(b"\n")[2].split(b" ", 1)[0])) + 1
             return
 

@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nixfleet_protocol.record import Record
+from nixfleet_server import logging
 from nixfleet_server.errors import Declined
 from nixfleet_server.logs.files import Files
 from nixfleet_server.logs.packed import pack, unpack
 from nixfleet_server.logs.read import packed_path, read, tail
 from nixfleet_server.logs.search import Found, search
 from nixfleet_server.logs.writer import LogWriter
+
+log = logging.get(__name__)
 
 SEARCHES_MAX = 4
 """Searches under way and waiting: each may take a thread for many seconds."""
@@ -126,7 +129,11 @@ class LogStore:
             if path.stat().st_size == 0:
                 path.unlink()
                 return 0
-            pack(path, target, self._files)
+            try:
+                pack(path, target, self._files)
+            except ValueError:  # damaged: it stays as it is, and is removed in its turn like any other
+                log.warning("log not packed: it is damaged", run=run_id)
+                return path.stat().st_size
             path.unlink()
         return target.stat().st_size if target.exists() else 0
 
