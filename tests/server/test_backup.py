@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -19,6 +20,7 @@ import pytest
 
 from nixfleet_protocol.messages import Ack, KnownRun
 from nixfleet_server import backup
+from nixfleet_server.errors import Refused
 from nixfleet_server.lock import make_data_dir
 from nixfleet_server.settings import load
 from tests.server.support import (
@@ -293,3 +295,18 @@ def test_a_restore_that_dies_anywhere_goes_on(tmp_path: Path, monkeypatch: pytes
         if left[0] > 0:
             return
     raise AssertionError("it never came to its end")
+
+
+def test_a_backup_of_a_later_version_is_refused_before_anything_is_replaced(tmp_path: Path) -> None:
+    """Not by the server that would have to serve it."""
+    settings = load({"NIXFLEET_DATA_DIR": str(tmp_path / "data")})
+    make_data_dir(settings.data_dir)
+    with contextlib.closing(sqlite3.connect(settings.data_dir / "nixfleet.db")) as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+        database.commit()
+    with (tmp_path / "later").open("wb") as out:
+        backup.write(settings, out)
+    with pytest.raises(Refused, match="later version"):
+        backup.stage(settings, tmp_path / "later")
+    assert not (settings.data_dir / backup.STAGE).exists()

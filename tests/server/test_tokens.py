@@ -118,8 +118,11 @@ def test_enrolling_is_limited(server: ServerThread) -> None:
         assert statuses == [403] * 20 + [429]
 
 
-def test_about(boss: httpx.Client) -> None:
+def test_about(server: ServerThread, boss: httpx.Client) -> None:
     about = boss.get("/api/v1/about").json()
     assert about["database"].startswith("sqlite 3.")
     assert about["free_bytes"] > 0
     assert 0 <= about["uptime"] < 3600
+    month = 30 * 86_400
+    server.call(lambda: setattr(server.context, "started", server.hub.monotonic() - month))
+    assert boss.get("/api/v1/about").json()["uptime"] >= month

@@ -19,7 +19,7 @@ from typing import IO
 
 from nixfleet_server.errors import Damaged, Refused
 from nixfleet_server.settings import Settings
-from nixfleet_server.store import snapshot
+from nixfleet_server.store import schema, snapshot
 
 DATABASE, LOGS, SECRET = "nixfleet.db", "logs", "session-secret"
 STAGE, READY, REPLACED = "restoring", "ready", "replaced"
@@ -102,8 +102,13 @@ def _fill(place: Path, source: Path) -> None:
     with tarfile.open(source, "r:gz") as archive:
         for member in archive:
             _unpack(archive, member, place)
-    if not (place / DATABASE).exists() or snapshot.check(place / DATABASE) is None:
+    version = snapshot.check(place / DATABASE) if (place / DATABASE).exists() else None
+    if version is None:
         raise Refused(f"{source} is no backup of a nixfleet-server: there is no database in it")
+    if not schema.is_known(version):  # a server that runs would end over it
+        raise Refused(
+            f"{source} is of a later version (schema {version}): install that version to restore it"
+        )
     os.sync()
     (place / READY).touch()
     _sync(place)

@@ -53,22 +53,23 @@ def search(
 
 def _matches(path: Path, words: str, from_seq: int, clock: Callable[[], float]) -> Iterator[Record | int]:
     """The same as `_candidates`, of the whole log. What is before `from_seq` is only counted: when that alone takes all
-    the time, the rest is left out, so that whoever goes on from where we stopped gets further each time."""
-    for record in _candidates(path, words, 0, clock):
+    its time, the rest is left out, so that whoever goes on from where we stopped gets further each time."""
+    seconds = SECONDS if from_seq <= 1 else SECONDS / 2
+    for record in _candidates(path, words, 0, clock, seconds):
         if not isinstance(record, int) or record > from_seq:
             yield record
             continue
-        for later in _candidates(path, words, from_seq, clock):
-            if isinstance(later, int):
-                yield max(later, from_seq)
-            elif later.seq >= from_seq:
+        for later in _candidates(path, words, from_seq, clock, seconds):
+            if isinstance(later, int) or later.seq >= from_seq:
                 yield later
 
 
-def _candidates(path: Path, words: str, from_seq: int, clock: Callable[[], float]) -> Iterator[Record | int]:
+def _candidates(
+    path: Path, words: str, from_seq: int, clock: Callable[[], float], seconds: float
+) -> Iterator[Record | int]:
     """Records that hold the words, from one at or a little before `from_seq` on; the number of the next one, last, when
-    it took SECONDS."""
-    end = clock() + SECONDS
+    it took so many seconds: one beyond `from_seq`."""
+    end = clock() + seconds
     holds = _matcher(words)
     for block in blocks(path, from_seq):
         seq = 0
@@ -81,8 +82,10 @@ def _candidates(path: Path, words: str, from_seq: int, clock: Callable[[], float
             if holds(record.data):
                 yield record
         if clock() > end:
-            yield (seq or int(block.rpartition(b"\n")[0].rpartition(b"\n")[2].split(b" ", 1)[0])) + 1
-            return
+            following = (seq or int(block.rpartition(b"\n")[0].rpartition(b"\n")[2].split(b" ", 1)[0])) + 1
+            if following > from_seq:
+                yield following
+                return
 
 
 def _matcher(words: str) -> Callable[[bytes], bool]:

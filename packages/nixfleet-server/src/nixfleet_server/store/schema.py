@@ -37,10 +37,7 @@ def migrate(database: Database) -> bool:
     if found == HEAD:
         return False
     config = alembic_config()
-    from alembic.script import ScriptDirectory  # only here: a start at HEAD need not hold Alembic in memory
-
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and not is_known(found):
         raise ConfigError(
             f"the database is of a later version (schema {found}, this is {HEAD}): install that version again"
         )
@@ -50,6 +47,17 @@ def migrate(database: Database) -> bool:
     with database.engine.execution_options(write=True).begin() as connection:
         upgrade(config, connection)
     return True
+
+
+def is_known(found: str) -> bool:
+    """Whether this version can use a database of that schema, if need be after a migration."""
+    if found == HEAD:
+        return True
+    from alembic.script import ScriptDirectory  # only here: a start at HEAD need not hold Alembic in memory
+
+    return found in {
+        script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    }
 
 
 def upgrade(config: Any, connection: Connection) -> None:
