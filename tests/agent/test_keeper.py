@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -24,7 +25,7 @@ from nixfleet_agent.runner.keeper import Keeper, situation
 from nixfleet_agent.runner.pending import Pending
 from nixfleet_agent.system import boot_id
 from nixfleet_protocol.messages import Goodbye, Options
-from tests.agent.conftest import Agent
+from tests.agent.conftest import Agent, Repo
 from tests.agent.fake_server import FakeServer
 
 RUN = "0123456789abcdef0123456789abcdef"
@@ -487,6 +488,26 @@ def test_a_disk_that_refuses_leaves_no_roots_behind(
         Keeper(context, Full()).prepare("/nix/store/old", "/nix/store/new")
 
     assert not list(tmp_path.glob("nixfleet-*"))
+
+
+def test_a_dead_runner_s_switch_that_cut_the_host_off_goes_back_without_a_timer(
+    server: FakeServer, repo: Repo, agent: Make
+) -> None:
+    """The server, which would say what it has of the run, is just what can't be reached."""
+    one = agent()
+    server.connected()
+    assert server.ended(server.command("pull-switch")).status == "ok"
+    repo.commit({"switch": "#!/bin/sh\necho cut\nsleep 600\n", "rollback": "#!/bin/sh\ntouch ../back\n"})
+    run_id = server.command("pull-switch")
+    server.wait(lambda: b"cut" in server.raw(run_id), "the switch")
+    server.stop()
+
+    os.kill(server.begun[run_id].pid or 0, signal.SIGKILL)
+    server.wait((one.state / "back").exists, "the way back", 60)
+    server.start()
+
+    assert server.ended(run_id).status == "rolled_back"
+    assert not (one.state / "pending.json").exists()
 
 
 # Looking around

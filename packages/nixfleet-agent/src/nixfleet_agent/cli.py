@@ -229,8 +229,13 @@ def _confirm_expired(run_id: str) -> int:
 
 def _facts() -> int:
     from nixfleet_agent.facts import main as facts
+    from nixfleet_agent.runner.expired import overdue
 
-    return _helper(facts)
+    def work(config: "Config") -> int:
+        overdue(config)
+        return facts(config)
+
+    return _helper(work)
 
 
 def _settle(run_id: str, have: int) -> int:

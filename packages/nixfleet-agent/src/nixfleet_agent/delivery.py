@@ -136,6 +136,7 @@ class Delivery:
     def resume(self, run: Run, have: int, wall: int) -> list[Any]:
         """The server has `have` records of it: what to say first. What follows comes by looking."""
         run.have = run.sent = have
+        run.settle_at = 0.0
         run.final_sent = False
         self.hungry(run)
         if run.state == "launching" or (run.result and run.result.status == "rejected"):

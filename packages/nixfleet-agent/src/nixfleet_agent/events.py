@@ -194,6 +194,12 @@ class Settle(NamedTuple):
     have: int
 
 
+class Decide(NamedTuple):
+    """The run's runner died, and the server can't say what it has: have its switch decided, if that is still to be done."""
+
+    run_id: str
+
+
 class Signal(NamedTuple):
     """Signal a runner. `force`: end it and all that it started, whatever it does about that.
 
@@ -239,6 +245,7 @@ Action = (
     | Finish
     | Look
     | Settle
+    | Decide
     | Signal
     | Delivered
     | Sample

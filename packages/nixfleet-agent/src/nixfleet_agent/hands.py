@@ -132,6 +132,10 @@ class Hands:
             return
         self.helper("settle", action.run_id, str(action.have))
 
+    def decide(self, action: e.Decide) -> None:
+        if self._runs.undecided(action.run_id):
+            self.helper("facts")
+
     def signal(self, action: e.Signal) -> None:
         if action.late and self._runs.shielded(action.run_id):
             return  # a later look asks again
@@ -161,6 +165,7 @@ HANDS: dict[type, Callable[[Hands, Any], e.Event | None]] = {
     e.Finish: Hands.finish,
     e.Look: Hands.look,
     e.Settle: Hands.settle,
+    e.Decide: Hands.decide,
     e.Signal: Hands.signal,
     e.Delivered: Hands.delivered,
 }

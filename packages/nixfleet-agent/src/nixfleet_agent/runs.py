@@ -32,6 +32,7 @@ class Runs:
         self._delivered = os.path.join(mine, "delivered")
         self._forgotten = os.path.join(state_dir, "delivered")
         self._busy = os.path.join(state_dir, "busy.lock")
+        self._pending = os.path.join(state_dir, "pending.json")
         self._tails: dict[str, Tail] = {}
         for path in (self._home, self._delivered):
             os.makedirs(path, mode=0o750, exist_ok=True)
@@ -82,6 +83,11 @@ class Runs:
     def shielded(self, run_id: str) -> bool:
         """Whether its runner is at what must not be ended half-way, as an activation."""
         return os.path.exists(os.path.join(self.path(run_id), SHIELD))
+
+    def undecided(self, run_id: str) -> bool:
+        """Whether it left a switch that is still to be confirmed or taken back."""
+        pending = read_json(self._pending) or {}
+        return pending.get("run_id") == run_id and not pending.get("decided")
 
     def pid(self, run_id: str) -> int | None:
         """Process id of the run's runner, alive or not."""

@@ -36,16 +36,21 @@ class Watch:
                 "info", "command ended", command=run.command, run=run.run_id, result=run.result.status
             )
             self._ended(run)
-        if run.watched and not seen.alive and seen.result is None and run.have is not None:
+        if run.watched and not seen.alive and seen.result is None:
             self._settle(run)
         if self._out.active and event.limit:
             self._out.send(*self._delivery.output(run, seen))
         self.next()
 
     def _settle(self, run: Run) -> None:
-        if self._out.now < run.settle_at or run.have is None:
+        if self._out.now < run.settle_at:
             return
         run.settle_at = self._out.now + SETTLE_AGAIN
+        if (
+            run.have is None
+        ):  # its records could not be numbered; but it may be the reason why there is no server
+            self._out.do(e.Decide(run.run_id))
+            return
         self._out.say("warning", "a runner died without a result", command=run.command, run=run.run_id)
         self._out.do(e.Settle(run.run_id, run.have))
 

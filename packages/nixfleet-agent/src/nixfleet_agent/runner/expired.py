@@ -45,6 +45,13 @@ def main(config: Config, run_id: str, sleep: Callable[[float], None] = time.slee
         sleep(_LOOK_EVERY)
 
 
+def overdue(config: Config) -> None:
+    """Decide what a dead runner left undecided, where no timer does and no server asks. Its run gets its result later."""
+    made = pending.load(config)
+    if made and not made.decided and (found := outcome(config, made.run_id)) is not WAIT:
+        sys.stderr.write(f"run {made.run_id}: {found[0]}: {found[1]}\n")
+
+
 def outcome(config: Config, run_id: str) -> Outcome | None:
     """What became of a run's switch, decided now if it is time; WAIT when it is not, or when its runner lives.
 

@@ -16,7 +16,7 @@ from nixfleet_agent.files import Disk, NotPrivate
 from nixfleet_agent.journal import directory, load_result
 from nixfleet_agent.launch import REQUEST_FD
 from nixfleet_agent.lock import is_held
-from nixfleet_agent.runner import peer, settle, stop, verbs
+from nixfleet_agent.runner import expired, peer, settle, stop, verbs
 from nixfleet_agent.runner.main import Refused, answer, begin_process, enter, receive, take
 from nixfleet_agent.runs import Runs
 from nixfleet_protocol.messages import CommandMessage
@@ -99,6 +99,7 @@ def _forget(config: Config, ask: verbs.Forget) -> dict[str, Any]:
 
 def _facts(config: Config, ask: verbs.Gather) -> dict[str, Any]:
     answer({"gathering": True})  # a first clone takes its time, and nobody waits for it
+    expired.overdue(config)
     return {"gathered": facts.main(config) == 0}
 
 
