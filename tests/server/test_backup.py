@@ -235,6 +235,29 @@ def test_a_damaged_database_is_a_clear_state_and_not_a_crash_loop(tmp_path: Path
         server.end()
 
 
+def test_a_server_that_can_not_write_any_more_takes_over_a_restored_database(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    token, script = server.host(), server.token()
+    assert command(server.data, "backup", str(tmp_path / "b")).returncode == 0
+    with server.client(script) as api, FakeAgent(server, token) as agent:
+        agent.register()
+        for table, what in (("host", "UPDATE"), ("presence_day", "INSERT")):
+            full = f"BEFORE {what} ON {table} BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+            server.admin(
+                lambda session, full=full, table=table: session.connection().exec_driver_sql(  # type: ignore[misc]
+                    f"CREATE TRIGGER no_{table} {full}"
+                )
+            )
+        agent.heartbeat()
+        restored = command(server.data, "restore", str(tmp_path / "b"))
+        assert restored.returncode == 0, restored.stderr
+        until(lambda: answers(api, "/readyz") == 200, "it serves again")
+    assert server.process
+    assert server.process.poll() is None, "the same process"
+    assert server.end(signal.SIGTERM) == 0
+
+
 def answers(api: httpx.Client, path: str) -> int:
     try:
         return api.get(path).status_code

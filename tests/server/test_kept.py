@@ -170,3 +170,21 @@ def test_a_damaged_log_keeps_no_other_from_being_packed(thrifty: ServerThread) -
         keep(thrifty)
         names = {file.name for file in (thrifty.data / "logs").iterdir()}
         assert names == {f"{run_id}.log.gz" for run_id in runs[2:]}, "it goes in its turn"
+
+
+def test_a_damaged_log_ends_no_connection(thrifty: ServerThread) -> None:
+    token, script = thrifty.host(), thrifty.token()
+    with FakeAgent(thrifty, token) as agent, thrifty.client(script) as api:
+        agent.register()
+        broken, whole = a_run(api, agent), a_run(api, agent)
+        ended(thrifty, api, broken, whole)
+        keep(thrifty)
+        file = thrifty.data / "logs" / f"{broken}.log.gz"
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        file.write_bytes(data)
+        with FakeBrowser(thrifty, token=script) as browser:
+            browser.subscribe(broken)
+            assert "damaged" in browser.expect(Notice).text
+            browser.subscribe(whole, 30)
+            assert browser.expect(CommandOutput).line == "line 30"

@@ -120,8 +120,11 @@ async def running(
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
-        await history.write()
-        await hub.close()
+        for last in (history.write, hub.close):
+            try:  # a database that can't be written must not keep us from stopping, nor from taking over a restored one
+                await last()
+            except DatabaseError as error:
+                log.warning("what hosts said last could not be written", reason=str(error.orig))
 
 
 def make_server(shared: Context, started: Callable[[], None]) -> Server:

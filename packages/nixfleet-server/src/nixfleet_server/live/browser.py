@@ -15,6 +15,7 @@ from nixfleet_protocol.encode import encode
 from nixfleet_protocol.messages.browser import HostRemoved, HostUpdate, Notice, Snapshot, Subscribe
 from nixfleet_protocol.validate import validator
 from nixfleet_protocol.versions import PROTOCOL
+from nixfleet_server import logging
 from nixfleet_server.__about__ import __version__
 from nixfleet_server.live.frames import frames
 from nixfleet_server.live.host import LiveHost
@@ -22,6 +23,8 @@ from nixfleet_server.live.hub import Hub, run_text
 from nixfleet_server.live.life import find
 from nixfleet_server.live.run import LiveRun, as_output
 from nixfleet_server.live.socket import Connection
+
+log = logging.get(__name__)
 
 _FILE_RECORDS = 500
 _FILE_BYTES = 256 * 1024
@@ -158,7 +161,13 @@ class BrowserConnection(Connection):
         if cursor.next <= run.received:
             found = run.ring.since(cursor.next, limits.BATCH_MESSAGES)
             if found is None:
-                records = await self._hub.logs.read(view.run_id, cursor.next, _FILE_RECORDS, _FILE_BYTES)
+                try:
+                    records = await self._hub.logs.read(view.run_id, cursor.next, _FILE_RECORDS, _FILE_BYTES)
+                except ValueError as error:  # it would end every connection that follows this run, for ever
+                    log.warning("log can't be read", run=view.run_id, reason=str(error))
+                    self._notice("its log is damaged on the server's disk", view.run_id)
+                    self._drop(view.run_id)
+                    return []
                 found = [encode(as_output(view, record)) for record in records]
             texts = found
             cursor.next += len(texts)

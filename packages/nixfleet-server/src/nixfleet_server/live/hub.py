@@ -256,8 +256,10 @@ class Hub:
         await asyncio.sleep(0)  # the last acknowledgements of the writer's thread
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2.0)
-        await self.save()
-        self.db.close()
+        try:
+            await self.save()
+        finally:
+            self.db.close()
 
 
 def run_text(view: RunView) -> str:
