@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nixfleet_agent.enroll.join import quoted
+from nixfleet_agent.enroll.join import check_program, quoted
+from nixfleet_agent.enroll.place import Refused
 from nixfleet_agent.environment import parse
 
 PROGRAM = Path(sys.executable).parent / "nixfleet-agent"
@@ -267,3 +268,15 @@ def test_a_run_under_way_keeps_the_agent(agent: Enroll, server: Server, tmp_path
     assert "--force" in done.stderr
     lock.release()
     assert agent("unenroll", "--user").returncode == 0
+
+
+@pytest.mark.parametrize("place", ["bin", "bin/nixfleet-agent"])
+def test_a_program_that_everybody_can_change_does_not_become_root_s(tmp_path: Path, place: str) -> None:
+    program = tmp_path / "bin" / "nixfleet-agent"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    (tmp_path / place).chmod(0o777)
+
+    with pytest.raises(Refused, match=f"everybody can change {tmp_path / place}, .*chmod o-w"):
+        check_program(str(program))

@@ -283,3 +283,27 @@ def test_the_limit_is_exact_and_leaves_one_marker(tmp_path: Path) -> None:
     assert [record.data for record in found if record.stream == "note"] == [
         b"[10 bytes of output were not kept: the limit is 10 bytes a run]"
     ]
+
+
+def test_a_result_that_the_disk_takes_at_the_second_try_leaves_one_marker(tmp_path: Path) -> None:
+    class Once(Disk):
+        refuses = True
+
+        def rename(self, old: str, new: str) -> None:
+            if self.refuses:
+                raise OSError(28, "No space left on device")
+            super().rename(old, new)
+
+    path, disk = claimed(tmp_path), Once()
+    journal = Journal(path, disk, log_max=1)
+    journal.append([Piece("stdout", b"over")])
+    with pytest.raises(OSError, match="No space"):
+        journal.finish(STATUS)
+    disk.refuses = False
+    journal.finish(STATUS)
+    journal.close()
+
+    assert [record.stream for record, _ in records(path)] == ["note"]
+    result = load_result(path)
+    assert result
+    assert result.last_seq == 1

@@ -153,6 +153,7 @@ class Journal:
         self._size = os.fstat(self._fd).st_size
         self._unsynced = False
         self._synced_at = 0.0
+        self._marked = False
         if not last_seq:
             disk.sync(path)  # the name of `output` itself
             self._hold_reserve()
@@ -190,9 +191,23 @@ class Journal:
         self._synced_at = now if now is not None else self._synced_at
 
     def finish(self, status: Status) -> None:
-        """End the run: the marker of what was dropped, the output durable, then the result. Raises OSError."""
+        """End the run: the marker of what was dropped, the output durable, then the result. Raises OSError; then again."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.path, "reserve"))
+        if not self._marked:
+            before = self.last_seq
+            self._mark()
+            self._marked = self.last_seq > before
+        self._disk.datasync(self._fd, self._file)
+        self._unsynced = False
+        body = to_dict(status) | {"last_seq": self.last_seq}
+        write_result(self.path, read(Status, json.loads(json.dumps(body))), self._disk)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _mark(self) -> None:
+        """Say at the end what is missing."""
         if self.dropped:
             self.note(
                 f"[{self.dropped} bytes of output were not kept: the limit is {self._log_max} bytes a run]"
@@ -202,13 +217,6 @@ class Journal:
                 f"[the disk refused output: {self.refused}; {self.lost} bytes of it were not kept, and what the programs "
                 "could not write themselves is missing too]"
             )
-        self._disk.datasync(self._fd, self._file)
-        self._unsynced = False
-        body = to_dict(status) | {"last_seq": self.last_seq}
-        write_result(self.path, read(Status, json.loads(json.dumps(body))), self._disk)
-
-    def close(self) -> None:
-        os.close(self._fd)
 
     def _write(self, data: bytes) -> None:
         try:

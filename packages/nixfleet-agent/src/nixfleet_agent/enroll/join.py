@@ -87,7 +87,7 @@ def _place(given: Namespace) -> Place:
             "give this command as `nixfleet-agent enroll`, by the path that is to be started", USAGE
         )
     if mode == "system":
-        _check_program(command)
+        check_program(command)
     try:
         return place(mode, kind, command)
     except ValueError as error:
@@ -96,19 +96,30 @@ def _place(given: Namespace) -> Place:
         ) from None
 
 
-def _check_program(command: str) -> None:
-    """Raises Refused when the agent's own user could not run it."""
+def check_program(command: str) -> None:
+    """Raises Refused when the agent's own user could not run it, or anybody could change it."""
+    for path in (command, sys.executable, __file__):
+        for one in _with_parents(os.path.realpath(path)):
+            mode = os.stat(one).st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                raise Refused(
+                    f"everybody can change {one}, and so what root runs here: chmod o-w {one}", USAGE
+                )
     for path in (os.path.realpath(command), os.path.realpath(sys.executable)):
-        parents = [path]
-        while parents[-1] != "/":
-            parents.append(os.path.dirname(parents[-1]))
-        closed = [one for one in parents if not os.stat(one).st_mode & stat.S_IXOTH]
+        closed = [one for one in _with_parents(path) if not os.stat(one).st_mode & stat.S_IXOTH]
         if closed or path.startswith(_CLOSED):
             raise Refused(
                 f"the agent's own user can't run {path}: install nixfleet-agent where all can read it, as with"
                 " `python3 -m venv /opt/nixfleet-agent && /opt/nixfleet-agent/bin/pip install nixfleet-agent`",
                 USAGE,
             )
+
+
+def _with_parents(path: str) -> list[str]:
+    found = [path]
+    while found[-1] != "/":
+        found.append(os.path.dirname(found[-1]))
+    return found
 
 
 def _variables(given: Namespace) -> dict[str, str]:
