@@ -61,7 +61,7 @@ def run(
         captured = capsys.readouterr()
         assert "Traceback" not in captured.err
         logged = re.compile(
-            r"^\d{4}-\d\d-\d\d .*\n", re.MULTILINE
+            r"^\d\d:\d\d:\d\d \[.*\n", re.MULTILINE
         )  # a server in this process prints its log too
         return code, logged.sub("", captured.out), captured.err
 

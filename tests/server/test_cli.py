@@ -31,6 +31,15 @@ def test_hosts_are_added_listed_rotated_and_removed(run: Run) -> None:
     assert "db1" in run("host", "list")[1]
 
 
+def test_an_agent_writes_nothing_to_the_operators_terminal(server: ServerThread, run: Run) -> None:
+    with FakeAgent(server, server.host()) as agent:
+        agent.register(agent_version="1.0\x1b]0;mine\x07\x1b[2J\x9b2J\n")
+        code, out, _ = run("host", "list")
+        assert (code, "1.0" in out, set(out) & {"\x1b", "\x07", "\x9b"}) == (0, True, set())
+        assert out.count("\n") == 2
+        assert run("host", "list", "--json")[1].isascii()
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 64, "ä", "../etc", "web1\n"])
 def test_bad_host_names_are_refused(run: Run, name: str) -> None:
     code, _, err = run("host", "add", "--", name)

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nixfleet_protocol.cli.terminal import clean
 from nixfleet_server.errors import Busy, ConfigError, Refused
 from nixfleet_server.lock import make_data_dir, owner
 from nixfleet_server.migrations import HEAD
@@ -74,12 +75,13 @@ def open_store(args: argparse.Namespace, *, may_make: bool = False) -> Database:
 
 
 def show_json(value: Any) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print a value as JSON, ASCII only: whatever a host sent, the terminal stays as it is."""
+    print(json.dumps(value, indent=2))
 
 
 def table(head: list[str], rows: list[list[str]]) -> None:
-    """Print aligned columns."""
+    """Print aligned columns. What hosts said of themselves may stand in them: none of it writes to the terminal."""
+    rows = [[clean(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
