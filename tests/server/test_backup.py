@@ -333,3 +333,13 @@ def test_a_backup_of_a_later_version_is_refused_before_anything_is_replaced(tmp_
     with pytest.raises(Refused, match="later version"):
         backup.stage(settings, tmp_path / "later")
     assert not (settings.data_dir / backup.STAGE).exists()
+
+
+def test_what_a_killed_backup_left_is_removed_by_a_later_one(server: ServerProcess, tmp_path: Path) -> None:
+    old, new = server.data / "backup-old", server.data / "backup-new"
+    for place in (old, new):
+        place.mkdir()
+        (place / backup.DATABASE).touch()
+    os.utime(old, (0, 0))
+    assert command(server.data, "backup", str(tmp_path / "b")).returncode == 0
+    assert (old.exists(), new.exists()) == (False, True), "the other may still be written"

@@ -5,6 +5,7 @@ than its database says. A restore unpacks and checks everything beside the data;
 it in: the command itself, or the server that runs, which says goodbye to everyone, and goes on with the other data.
 """
 
+import contextlib
 import gzip
 import os
 import shutil
@@ -27,12 +28,17 @@ STAGE, READY, REPLACED = "restoring", "ready", "replaced"
 BEGUN = "begun"
 """The mark that `replaced` holds what is being replaced now, and nothing older."""
 _CHUNK = 256 * 1024
+_COPY = "backup-"
+"""How directories begin in which a backup under way has its copy of the database."""
+_LEFT_AFTER = 24 * 3600.0
+"""Seconds after which nobody can still be at it."""
 
 
 def write(settings: Settings, out: IO[bytes]) -> None:
     """Write a backup. Raises Refused, OSError."""
     data = settings.data_dir.absolute()
-    with tempfile.TemporaryDirectory(prefix="backup-", dir=data) as place:
+    _clear(data)
+    with tempfile.TemporaryDirectory(prefix=_COPY, dir=data) as place:
         copy = Path(place) / DATABASE
         snapshot.snapshot(snapshot.file_of(settings.database), copy)
         # Level 1: most of it is packed already.
@@ -53,6 +59,14 @@ def write(settings: Settings, out: IO[bytes]) -> None:
                         and _add(archive, path, f"{LOGS}/{path.name}")
                     ):
                         seen.add(run)
+
+
+def _clear(data: Path) -> None:
+    """Remove the copies that backups left which were killed: each is as large as the database."""
+    for place in data.glob(f"{_COPY}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - place.stat().st_mtime > _LEFT_AFTER:
+                shutil.rmtree(place)
 
 
 def stream(settings: Settings) -> Iterator[bytes]:
