@@ -1,5 +1,6 @@
 """The fleet page against a real server: logging in, hosts that come and change, buttons, narrow screens."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -46,6 +47,7 @@ def test_a_wrong_password_is_told_and_the_right_one_then_works(fleet: Lab, watch
 def test_logging_out_ends_the_session(fleet: Lab, log_in: LogIn) -> None:
     page = log_in(fleet)
     page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/login$"))
     expect(page.get_by_label("Password")).to_be_visible()
     page.goto(fleet.server.url)
     assert page.url.endswith("/login")

@@ -13,6 +13,7 @@ const code = part("code", HTMLInputElement);
 const second = part("second", HTMLDivElement);
 const withCode = part("with-code", HTMLButtonElement);
 const error = part("error", HTMLParagraphElement);
+const used = recall("code", "no") === "yes";
 
 part("server", HTMLParagraphElement).textContent = location.host;
 revealing(password);
@@ -30,14 +31,14 @@ function tell(words) {
   password.setAttribute("aria-invalid", wrong);
   code.setAttribute("aria-invalid", wrong);
   if (!words) return;
-  const codeFirst = second.hidden && /\bcode\b/.test(words);
-  if (codeFirst) askCode(true);
-  const field = codeFirst || (!second.hidden && !code.value) ? code : password;
+  if (/\bcode\b/.test(words)) askCode(true);
+  // The server says the same whichever was wrong; most of those without a code here have none, and mistyped the password.
+  const field = used && !code.value ? code : password;
   field.select();
   field.focus();
 }
 
-askCode(recall("code", "no") === "yes");
+askCode(used);
 withCode.addEventListener("click", () => {
   askCode(true);
   (password.value ? code : password).focus();
