@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -51,7 +52,7 @@ class Project:
             "CADDY_IMAGE": CADDY,
             "NIXFLEET_DOMAIN": "localhost",
             "NIXFLEET_BASE_URL": self.url,
-            "NIXFLEET_SUBNET": f"172.31.{os.getpid() % 200 + 20}",
+            "NIXFLEET_SUBNET": "",
             "NIXFLEET_HTTP_PORT": str(free_port()),
             "NIXFLEET_HTTPS_PORT": str(port),
         }
@@ -59,6 +60,41 @@ class Project:
 
     def compose(self, *args: str, **variables: str) -> None:
         self.engine.run(*self._compose, *args, env=self._variables | variables)
+
+    def start(self) -> None:
+        """`up`, in a subnet that is free: another program of this machine may have taken any that is fixed.
+
+        A free one may be taken while we look, so another is tried; what fails with its network made is a fault.
+        """
+        network = f"{self.name}_inside"
+        refusals = []
+        for third in random.sample(range(20, 220), 5):
+            subnet = f"172.31.{third}"
+            tried = self.engine.run(
+                "podman", "network", "create", "--subnet", f"{subnet}.0/24", network, check=False
+            )
+            self.engine.podman("network", "rm", "--force", network, check=False)
+            if tried.returncode:
+                refusals.append(tried.stderr)  # podman-compose keeps podman's reason to itself
+                continue
+            self._variables["NIXFLEET_SUBNET"] = subnet
+            try:
+                self.compose("up", "--detach")
+            except AssertionError as error:
+                if self.engine.run("podman", "network", "exists", network, check=False).returncode == 0:
+                    raise
+                refusals.append(str(error))
+                self.down(check=False)
+            else:
+                return
+        raise AssertionError("no network can be made:\n" + "\n".join(refusals))
+
+    def down(self, *, check: bool) -> None:
+        """End and remove everything, also what a failed `up` left half made."""
+        self.engine.run(
+            *self._compose, "down", "--volumes", "--timeout", "1", env=self._variables, check=check
+        )
+        self.engine.podman("network", "rm", "--force", f"{self.name}_inside", check=False)
 
     def set_up(self) -> None:
         """Set the password with the one-time link of the log, as the operator does at the first start."""
@@ -97,14 +133,16 @@ class Project:
 def project(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     directory = tmp_path_factory.mktemp("compose")
     made = Project(engine, directory)
+    started = False
     try:
-        made.compose("up", "--detach")
+        made.start()
+        started = True
         until(made.has_certificate, "Caddy has an authority of its own")
         until(made.ready, "the server answers through the proxy")
         made.set_up()
         yield made
     finally:
-        made.compose("down", "--volumes", "--timeout", "1")
+        made.down(check=started)  # a failed start is what is to be told
 
 
 @pytest.fixture

@@ -47,6 +47,14 @@ def test_every_route_but_the_public_ones_wants_to_know_who_asks(server: ServerTh
         assert stranger.get("/login").status_code == 200
 
 
+def test_a_login_form_that_the_browser_itself_sends_leads_back_to_the_login(server: ServerThread) -> None:
+    """The page of 0.1.0 lets it, where one is faster than its script."""
+    with server.client() as stranger:
+        answer = stranger.post("/login", data={"username": "admin", "password": "whatever"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+        assert "set-cookie" not in answer.headers
+
+
 def test_a_session_from_login_to_logout(server: ServerThread) -> None:
     with server.client() as client:
         assert client.get("/").status_code == 303
