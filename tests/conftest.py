@@ -2,10 +2,15 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from scripts.prepare import PROGRAMS
+
+TESTS = Path(__file__).parent
+MACHINES = (TESTS / "docker", TESTS / "systemd", TESTS / "chaos" / "test_network.py")
+"""Whose containers and networks come and go: Chromium drops what it loads when the machine's network changes."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,6 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if any(item.path.is_relative_to(place) for place in MACHINES):
+            item.add_marker("machines")
         for mark in item.iter_markers("needs"):
             for program in mark.args:
                 assert program in PROGRAMS, f"scripts/prepare.py doesn't know how to install {program}"
