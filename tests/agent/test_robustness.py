@@ -25,6 +25,8 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 @pytest.mark.needs("faketime")
+@pytest.mark.long
+@pytest.mark.machines  # beside hundreds of others its agent sometimes did not begin in time; why is open
 def test_the_clock_may_jump_by_years_in_the_middle_of_a_run(
     server: FakeServer, repo: Repo, agent: Make, tmp_path: Path
 ) -> None:
