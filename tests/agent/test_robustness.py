@@ -27,7 +27,9 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 @pytest.mark.needs("faketime")
 @pytest.mark.long
 @pytest.mark.machines
-@pytest.mark.xfail(strict=False, reason="open: the switch sometimes does not begin within 60 s under a jumping clock")
+@pytest.mark.xfail(
+    strict=False, reason="open: the switch sometimes does not begin within 60 s under a jumping clock"
+)
 def test_the_clock_may_jump_by_years_in_the_middle_of_a_run(
     server: FakeServer, repo: Repo, agent: Make, tmp_path: Path
 ) -> None:
