@@ -32,12 +32,14 @@ PROGRAMS = {
     "gpg": "gnupg",
     "faketime": "faketime",
     "nft": "nftables",
+    "cc": "gcc",  # builds what moves a test's clock
 }
 """Program on PATH → Debian package."""
 FILES = {
     "usr/lib/podman/netavark": "netavark",  # podman's networks, and names on them
     "usr/lib/podman/aardvark-dns": "aardvark-dns",
     "usr/share/fonts/truetype/dejavu": "fonts-dejavu-core",  # Chromium brings no font
+    "usr/include/stdio.h": "libc6-dev",
     "usr/lib/*/libatomic.so.1": "libatomic1",  # Playwright's driver needs it and doesn't bring it
 }
 """File of the system (a glob below /) → Debian package."""

@@ -22,7 +22,9 @@ def hosts(fleet: Lab) -> Iterator[dict[str, SimulatedAgent]]:
 
 @pytest.fixture
 def page(fleet: Lab, hosts: dict[str, SimulatedAgent], log_in: LogIn) -> Page:
-    return log_in(fleet)
+    made = log_in(fleet)
+    expect(made.locator("[data-host]").first).to_be_visible()  # before that there is nothing to filter
+    return made
 
 
 def names(page: Page) -> list[str]:
