@@ -54,6 +54,22 @@ def test_a_fetch_learns_what_is_wanted_and_leaves_the_tree(variables: dict[str, 
     assert abs(found.wanted_at / 1000 - time.time()) < 3600
 
 
+def test_only_an_error_that_names_a_file_is_the_hosts_own(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "switch: Invalid argument" helps nobody: such an error goes on, to be logged with its place."""
+    errors = iter([OSError(28, "No space left on device", "/disk"), OSError(22, "Invalid argument")])
+
+    def refuses(*_: object) -> None:
+        raise next(errors)
+
+    monkeypatch.setattr("nixfleet_agent.runner.commands.exclusive", refuses)
+
+    assert run(variables, "pull").message == "/disk: No space left on device"
+    with pytest.raises(OSError, match="Invalid argument"):
+        run(variables, "pull")
+
+
 def test_a_fetch_of_a_ref_that_is_not_there_fails(variables: dict[str, str]) -> None:
     ran = run(variables, "fetch", ref="nowhere")
     assert (ran.status, ran.steps) == ("failed", [("fetch", "failed")])

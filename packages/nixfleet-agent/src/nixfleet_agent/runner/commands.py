@@ -110,7 +110,7 @@ def _perform(context: Context) -> Result:
     except Failed as failed:
         return Result(failed.result, failed.exit_code, str(failed), outcome.report() if outcome else None)
     except OSError as error:
-        if not error.filename:  # says nothing to anybody: a fault of ours, whose place goes into the runner's log
+        if not error.filename:  # a fault of ours: its place goes into the runner's log
             raise
         return Result("failed", 1, f"{error.filename}: {error.strerror}")
     return Result(done.result, done.exit_code, done.message, outcome.report() if outcome else None)
