@@ -242,6 +242,8 @@ class Connection:
                 self._ws.receive_data(data)
                 for event in self._ws.events():
                     self._on(event, now)
+                    if self._socket is None:  # the answer to it found the connection broken
+                        return
             except ProtocolError as error:
                 raise Lost(f"the server broke the WebSocket protocol: {error}") from None
 
