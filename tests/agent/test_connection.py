@@ -1,5 +1,7 @@
 """Connections as the network makes them: TLS, untrusted certificates, silence, refusals, half a message."""
 
+import selectors
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from wsproto.events import TextMessage
 
 from nixfleet_agent import connection as subject
 from nixfleet_agent.config import Server
@@ -126,3 +129,34 @@ def test_silence_and_each_phase_have_their_deadline() -> None:
         made.check(made.deadline - 0.1)
         with pytest.raises(Lost):
             made.check(made.deadline)
+
+
+def test_a_connection_lost_while_it_reads_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read makes the agent write, and that is when it learns that the server is gone."""
+    ours, theirs = socket.socketpair()
+    heard: list[str] = []
+
+    def received(frame: str) -> None:
+        heard.append(frame)
+        made.abandon()
+
+    made = Connection(
+        Server("127.0.0.1", 9, False, "/ws/agent"),
+        "t",
+        None,
+        "agent/0",
+        opened=lambda: None,
+        received=received,
+        now=0.0,
+    )
+    said = iter([TextMessage("first"), TextMessage("second")])
+    monkeypatch.setattr(made._ws, "receive_data", lambda data: None)
+    monkeypatch.setattr(made._ws, "events", lambda: said)
+    monkeypatch.setattr(made, "_socket", ours)
+    made.phase = "open"
+    theirs.send(b"bytes")
+
+    made.ready(selectors.EVENT_READ, 1.0)
+
+    assert heard == ["first"]
+    theirs.close()
