@@ -1,5 +1,6 @@
 """The commands a runner can do: each a row of a table, each a list of steps."""
 
+import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -110,9 +111,8 @@ def _perform(context: Context) -> Result:
     except Failed as failed:
         return Result(failed.result, failed.exit_code, str(failed), outcome.report() if outcome else None)
     except OSError as error:
-        if not error.filename:  # a fault of ours: its place goes into the runner's log
-            raise
-        return Result("failed", 1, f"{error.filename}: {error.strerror}")
+        traceback.print_exc()  # into the runner's log: where it names no file, its place is all there is to go by
+        return Result("failed", 1, f"{error.filename or command}: {error.strerror}")
     return Result(done.result, done.exit_code, done.message, outcome.report() if outcome else None)
 
 
