@@ -4,6 +4,7 @@
 CI set in the environment a skip fails the run.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -45,28 +46,29 @@ FILES = {
 """File of the system (a glob below /) → Debian package."""
 
 
-TYPESCRIPT = "5.9.3"
-"""Version of npm's `typescript` that checks the page's types."""
-TSC = Path(__file__).parents[1] / ".tools" / "node_modules" / "typescript" / "bin" / "tsc"
+NPM = {"typescript": "5.9.3", "rollup": "4.68.8", "esbuild": "0.28.2"}
+"""npm's packages → versions: what checks the page's types, and what bundles it."""
+TOOLS = Path(__file__).parents[1] / ".tools" / "node_modules"
+TSC = TOOLS / "typescript" / "bin" / "tsc"
 
 
-def typescript() -> bool:
-    """Have TypeScript's checker at TSC; False where npm can't get it."""
-    if TSC.is_file() and f'"version": "{TYPESCRIPT}"' in (TSC.parents[1] / "package.json").read_text():
+def npm() -> bool:
+    """Have the packages of NPM in TOOLS; False where npm can't get them."""
+    absent = [f"{name}@{version}" for name, version in NPM.items() if _version(name) != version]
+    if not absent:
         return True
     if shutil.which("npm") is None:
         return False
-    argv = [
-        "npm",
-        "install",
-        "--prefix",
-        str(TSC.parents[3]),
-        "--no-audit",
-        "--no-fund",
-        "--no-save",
-        "--silent",
-    ]
-    return subprocess.run([*argv, f"typescript@{TYPESCRIPT}"], check=False).returncode == 0 and TSC.is_file()
+    flags = ["--prefix", str(TOOLS.parent), "--no-audit", "--no-fund", "--no-save", "--silent"]
+    wanted = [f"{name}@{version}" for name, version in NPM.items()]
+    return subprocess.run(["npm", "install", *flags, *wanted], check=False).returncode == 0
+
+
+def _version(package: str) -> str | None:
+    try:
+        return str(json.loads((TOOLS / package / "package.json").read_text())["version"])
+    except FileNotFoundError:
+        return None
 
 
 def missing() -> dict[str, str]:
@@ -78,8 +80,10 @@ def main() -> int:
     """Install what is missing; exit code 1 when that fails."""
     if code := programs():
         return code
-    if not typescript():
-        print("scripts.prepare: npm could not get typescript, its test is skipped", file=sys.stderr)
+    if not npm():
+        print(
+            f"scripts.prepare: npm could not get {', '.join(NPM)}: their tests are skipped", file=sys.stderr
+        )
     return 0
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -10,12 +11,17 @@ from types import ModuleType
 import pytest
 
 import nixfleet_web
+from scripts import prepare
 
 STATIC = nixfleet_web.static_dir()
 PAGES = sorted(STATIC.glob("*.html"))
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 STYLES = sorted((STATIC / "css").glob("*.css"))
-VENDOR_SCRIPT = Path(__file__).parents[2] / "packages" / "nixfleet-web" / "scripts" / "vendor.py"
+PACKAGE_SCRIPTS = Path(__file__).parents[2] / "packages" / "nixfleet-web" / "scripts"
+VENDOR_SCRIPT = PACKAGE_SCRIPTS / "vendor.py"
+BUNDLE = PACKAGE_SCRIPTS / "bundle.mjs"
+LATER = {"/static/vendor/uplot/uPlot.iife.min.js", "/static/vendor/uplot/uPlot.min.css"}
+"""Named in the page, fetched with the first chart."""
 
 
 class Page(HTMLParser):
@@ -53,11 +59,13 @@ def references(path: Path) -> set[str]:
     if path.suffix == ".json":  # the manifest of the app
         return {reference.removeprefix("/static/") for reference in re.findall(r'"(/static/[^"]+)"', text)}
     if path.suffix == ".css":
+        targets = re.findall(r"url\([\"']?([^\"')]+)", text)
         return {
-            reference.removeprefix("/static/") for reference in re.findall(r"url\([\"']?([^\"')]+)", text)
+            target.removeprefix("/static/") if target.startswith("/") else f"css/{target}"
+            for target in targets
         }
     found = set()
-    for target in re.findall(r"""(?:from |import |import\()["']([^"']+)["']""", text):
+    for target in re.findall(r"""(?:from ?|import |import\()["']([^"']+)["']""", text):
         place = STATIC / target.removeprefix("/static/") if target.startswith("/") else path.parent / target
         found.add(place.resolve().relative_to(STATIC.resolve()).as_posix())
     return found
@@ -95,7 +103,7 @@ def test_everything_a_file_refers_to_is_there(path: Path) -> None:
 
 
 def test_nothing_is_shipped_that_nothing_refers_to() -> None:
-    reached = {named(page) for page in PAGES}
+    reached = {named(page) for page in PAGES} | {"js/main.js", "css/page.css"}  # what built/ is made from
     waiting = list(reached)
     while waiting:
         path = STATIC / waiting.pop()
@@ -129,25 +137,29 @@ def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
     assert re.findall(r"https?://|//cdn|data:[a-z]+/", text) == []
 
 
-def imported(path: Path, found: set[str]) -> set[str]:
-    """The modules that come with a module before it runs; `import(…)` fetches later."""
-    for target in re.findall(r"""^import\b[^;]*?["']([^"']+\.js)["'];""", path.read_text(), re.MULTILINE):
-        place = STATIC / target.removeprefix("/static/") if target.startswith("/") else path.parent / target
-        name = place.resolve().relative_to(STATIC.resolve()).as_posix()
-        if name not in found:
-            found.add(name)
-            if not name.startswith("vendor/"):
-                imported(place, found)
-    return found
+@pytest.mark.needs("node", "npm")
+def test_what_is_built_is_what_the_modules_and_styles_make(tmp_path: Path) -> None:
+    if not prepare.npm():
+        pytest.skip("npm could not get what bundles the page")
+    done = subprocess.run(
+        ["node", BUNDLE, tmp_path], text=True, capture_output=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    fresh = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    kept = {path.name: path.read_bytes() for path in (STATIC / "built").iterdir()}
+    assert fresh.keys() == kept.keys(), "out of date: run `hatch run docs`"
+    assert [name for name in fresh if fresh[name] != kept[name]] == [], "out of date: run `hatch run docs`"
 
 
-def test_the_page_asks_for_all_its_modules_at_once() -> None:
-    """Else the browser finds them one import after the other, a round trip each."""
-    text = (STATIC / "index.html").read_text()
-    preloaded = {
-        name.removeprefix("/static/") for name in re.findall(r'rel="modulepreload" href="([^"]+)"', text)
+def test_the_page_asks_for_little_before_it_is_drawn() -> None:
+    """Each request is a round trip where six go at once, and a task for the browser."""
+    found = Page((STATIC / "index.html").read_text()).references
+    assert {path for path in found if path.endswith((".js", ".css"))} - LATER == {
+        "/static/js/theme-boot.js",
+        "/static/built/main.js",
+        "/static/built/page.css",
     }
-    assert preloaded == imported(STATIC / "js" / "main.js", set())
+    assert re.findall(r"""^import\b""", (STATIC / "built" / "main.js").read_text(), re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, *STYLES], ids=named)

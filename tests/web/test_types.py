@@ -28,7 +28,7 @@ def check(config: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.needs("node", "npm")
 def test_the_modules_are_typed_right(tmp_path: Path) -> None:
-    if not prepare.typescript():
+    if not prepare.npm():
         pytest.skip("npm could not get typescript")
     done = check(CONFIG)
     assert done.returncode == 0, done.stdout

@@ -1,5 +1,6 @@
 /** Entry of the fleet page: makes the parts and ties them together. */
 
+import "./shell/no-fence.js";
 import Alpine from "/static/vendor/alpine-csp/module.esm.min.js";
 import { App } from "./app.js";
 import { ACTIONS, actionOf, whyNot } from "./core/actions.js";
@@ -11,27 +12,20 @@ import { Connection } from "./shell/connection.js";
 import { Keys } from "./shell/keys.js";
 import { FLEET, Router, hostPath, settingsPath } from "./shell/route.js";
 import { Tab } from "./shell/tab.js";
-import { addHost } from "./ui/add-host.js";
 import { Bulk, bulkDialog } from "./ui/bulk.js";
 import { banner, confirm, toasts, topbar } from "./ui/chrome.js";
 import { fleetPage } from "./ui/fleet-page.js";
 import { Finder } from "./ui/finder.js";
 import { fresh } from "./ui/fresh.js";
 import { help } from "./ui/help.js";
-import { hostPage } from "./ui/host-page.js";
-import { hostSettings } from "./ui/host-settings.js";
+import { later } from "./ui/later.js";
 import { Pages } from "./ui/pages.js";
-import { about, look } from "./ui/settings-about.js";
-import { auditLog, sessionList, tokenList } from "./ui/settings-lists.js";
-import { loginPassword, loginSecond } from "./ui/settings-login.js";
 import { RunPane } from "./ui/run-pane.js";
-import { settings } from "./ui/settings.js";
 import { byId } from "./view/dom.js";
 import { Formation } from "./view/formation.js";
 import { HostList } from "./view/host-list.js";
 import { startMenu } from "./view/menu.js";
 import { ProblemCards } from "./view/problem-cards.js";
-import { drawQr } from "./view/qr.js";
 
 const api = new Api();
 const router = new Router();
@@ -119,7 +113,22 @@ document.querySelector("[data-skip]")?.addEventListener("click", (event) => {
   byId("main", HTMLElement).focus();
 });
 
+const makeHost = later(app, Alpine, pages.section("host"), "The host's page", async () => {
+  const [{ hostPage }, { hostSettings }] = await Promise.all([import("./ui/host-page.js"), import("./ui/host-settings.js")]);
+  Alpine.data("hostPage", hostPage(app, pages, everySecond, hands));
+  Alpine.data("hostSettings", hostSettings(app));
+});
+const makeSettings = later(app, Alpine, pages.section("settings"), "The settings", async () => {
+  (await import("./ui/settings-parts.js")).makeSettings(Alpine, app, pages, keys);
+});
+const adding = byId("add", HTMLDialogElement);
+const makeAdding = later(app, Alpine, adding, "The adding of a host", async () => {
+  Alpine.data("addHost", (await import("./ui/add-host.js")).addHost(app, adding));
+});
 pages.add("fleet", { heading: () => "Fleet" });
+pages.add("host", { heading: ({ host }) => host ?? "", foreign: true, make: makeHost });
+pages.add("settings", { heading: () => "Settings", make: makeSettings });
+router.listen(({ over }) => over === "add" && makeAdding());
 keys.on("find", () => finder.toggle());
 keys.on("fleet", () => router.go(FLEET));
 keys.on("settings", () => router.go(settingsPath()));
@@ -162,24 +171,16 @@ Alpine.data("bulk", bulkDialog(app, bulk, () => selection.set([])));
 Alpine.data("toasts", toasts(app));
 Alpine.data("confirm", confirm(app, byId("confirm", HTMLDialogElement)));
 Alpine.data("help", help(keys, byId("help", HTMLDialogElement)));
-Alpine.data("hostPage", hostPage(app, pages, everySecond, hands));
-Alpine.data("hostSettings", hostSettings(app));
-Alpine.data("settings", settings(app, pages));
-Alpine.data("loginPassword", loginPassword(app));
-Alpine.data("loginSecond", loginSecond(app, drawQr));
-Alpine.data("sessionList", sessionList(app));
-Alpine.data("tokenList", tokenList(app));
-Alpine.data("auditLog", auditLog(app));
-Alpine.data("look", look(keys));
-Alpine.data("about", about(app));
-Alpine.data("addHost", addHost(app, byId("add", HTMLDialogElement)));
 
-Alpine.start();
-startMenu();
-keys.start();
-router.start();
 connection.connect();
 void identify();
+// A moment later, so that neither half keeps the browser from drawing what is there.
+setTimeout(() => {
+  Alpine.start();
+  startMenu();
+  keys.start();
+  router.start();
+});
 setInterval(() => ticking.forEach((listener) => listener()), 1000);
 setInterval(() => void connection.check(), 15_000);
 addEventListener("online", () => void connection.check());

@@ -47,5 +47,8 @@ export function moment(at, now) {
 /** @param {string|null|undefined} commit */
 export const shortCommit = (commit) => (commit ? commit.slice(0, 8) : "");
 
+/** With commas: "1,234,567". Not the browser's, whose first number takes 30 ms. @param {number} count a whole number */
+export const digits = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+
 /** @param {number} count @param {string} one @param {string} [many] */
-export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+export const plural = (count, one, many = `${one}s`) => `${digits(count)} ${count === 1 ? one : many}`;

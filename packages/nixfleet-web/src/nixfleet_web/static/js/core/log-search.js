@@ -1,5 +1,7 @@
 /** A search in a log: where it matches, and which match is looked at. Pure values. */
 
+import { digits } from "./format.js";
+
 export const MATCHES_MAX = 20_000; // places kept; beyond, only the number is known
 
 /**
@@ -46,7 +48,7 @@ export function step(search, way) {
 export function tally({ words, at, total, busy }) {
   if (!words) return "";
   if (busy && total === 0) return "…";
-  return `${(at + 1).toLocaleString("en")}/${total.toLocaleString("en")}${busy ? "…" : ""}`;
+  return `${digits(at + 1)}/${digits(total)}${busy ? "…" : ""}`;
 }
 
 /**

@@ -46,9 +46,7 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
     charted: "",
 
     init() {
-      pages.add("host", {
-        heading: ({ host }) => host ?? "",
-        foreign: true,
+      pages.on("host", {
         enter: ({ host }) => void this.show(host ?? ""),
         leave: () => {
           this.hostId = "";

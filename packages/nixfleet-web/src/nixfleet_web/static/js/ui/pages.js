@@ -7,13 +7,18 @@ import { byId, setText } from "../view/dom.js";
  * @typedef {object} Page
  * @property {(route: Route) => string} heading
  * @property {boolean} [foreign] the heading is a name that a machine has
+ * @property {() => void} [make] called each time it opens; the first time makes it, and then it says what to do (`on`)
+ */
+/**
+ * @typedef {object} Doings
  * @property {(route: Route) => void} [enter] it opens, or stays open with another address
  * @property {() => void} [leave]
  */
 
 export class Pages {
-  /** @type {Map<string, Page>} */ #pages = new Map();
+  /** @type {Map<string, Page & Doings>} */ #pages = new Map();
   #open = "";
+  /** @type {Route|null} */ #route = null;
   #title = byId("page-title", HTMLHeadingElement);
   #main = byId("main", HTMLElement);
 
@@ -28,6 +33,20 @@ export class Pages {
     this.#pages.set(name, page);
   }
 
+  /** A page that was added is there now. @param {"host"|"settings"} name @param {Doings} doings */
+  on(name, doings) {
+    Object.assign(/** @type {Page} */ (this.#pages.get(name)), doings);
+    // In a moment: what lies in the page listens only once it is made too.
+    queueMicrotask(() => {
+      if (name === this.#open && this.#route) doings.enter?.(this.#route);
+    });
+  }
+
+  /** @param {"host"|"settings"} name @returns {HTMLElement} */
+  section(name) {
+    return /** @type {HTMLElement} */ (document.querySelector(`[data-page="${name}"]`));
+  }
+
   get open() {
     return this.#open;
   }
@@ -40,6 +59,7 @@ export class Pages {
     const other = name !== this.#open;
     if (other) this.#pages.get(this.#open)?.leave?.();
     this.#open = name;
+    this.#route = route;
     for (const element of document.querySelectorAll("[data-page]")) {
       /** @type {HTMLElement} */ (element).hidden = element.getAttribute("data-page") !== name;
     }
@@ -48,6 +68,7 @@ export class Pages {
     setText(this.#title, heading);
     this.#title.className = page.foreign ? "foreign mono" : "";
     this.tab.name(heading);
+    page.make?.();
     page.enter?.(route);
     if (!first && renamed) {
       this.#main.scrollTop = 0;

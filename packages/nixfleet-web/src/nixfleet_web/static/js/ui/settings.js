@@ -18,10 +18,7 @@ export const settings = (app, pages) => () => ({
   part: "",
   parts: /** @type {object[]} */ ([]),
   init() {
-    pages.add("settings", {
-      heading: () => "Settings",
-      enter: ({ part }) => this.show(part),
-    });
+    pages.on("settings", { enter: ({ part }) => this.show(part) });
   },
   /** @param {string} wanted */
   show(wanted) {

@@ -8,13 +8,14 @@ import { byId } from "./dom.js";
 
 const TONES = ["ok", "warn", "bad", "work", "idle", "page"];
 const FADE = 900; // milliseconds a heartbeat is seen
+const PACE = 150; // milliseconds between two pictures at least: lit or not is all that changes
 const BEATS_MAX = 200; // more hosts beat too often for the eye, and for the processor
 
 /** Hosts up to → radius in pixels and rows. @type {[number, number, number][]} */
 const SIZES = [
   [60, 8, 3],
   [240, 6, 4],
-  [Infinity, 3.5, 8],
+  [Infinity, 3.5, 6],
 ];
 
 /** Tone and whether it is filled. @param {import("../core/types.js").Host} host */
@@ -33,6 +34,7 @@ export class Formation {
   /** @type {Map<string, number|null>} */ #seen = new Map();
   /** @type {Record<string, string>} */ #colours = {};
   #drawing = false;
+  #drawnAt = -PACE;
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** @param {(hostId: string) => void} open */
@@ -94,11 +96,15 @@ export class Formation {
   #schedule() {
     if (this.#drawing) return;
     this.#drawing = true;
-    requestAnimationFrame((now) => {
+    const draw = (/** @type {number} */ now) => {
       this.#drawing = false;
+      this.#drawnAt = now;
       this.#draw(now);
       if (this.#beats.size) this.#schedule();
-    });
+    };
+    const wait = this.#drawnAt + PACE - performance.now();
+    if (wait > 0) setTimeout(() => requestAnimationFrame(draw), wait);
+    else requestAnimationFrame(draw);
   }
 
   /** @param {number} now */

@@ -1,6 +1,6 @@
 /** One line of a log as an element. Text only ever goes in as text. */
 
-import { plural } from "../core/format.js";
+import { digits, plural } from "../core/format.js";
 import { isError, isLeftOut } from "../core/log-parts.js";
 import { plainText } from "../core/log-lines.js";
 import { places } from "../core/log-search.js";
@@ -30,7 +30,7 @@ export function drawLine(line, around) {
   if (around.part?.outcome) element.dataset.outcome = around.part.outcome;
   if (around.part) element.append(fold(line, around.part));
   drawSpans(element, line, around.words);
-  if (line.folded > 0) element.append(make("span", "log-more", `  ↻ ${line.folded.toLocaleString("en")}`));
+  if (line.folded > 0) element.append(make("span", "log-more", `  ↻ ${digits(line.folded)}`));
   if (line.hidden) element.append(make("span", "log-more", ` … ${plural(line.hidden, "more character")}, in the download`));
   if (around.part) element.append(make("span", "log-took", took(around.part)));
   return element;
