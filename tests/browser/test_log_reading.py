@@ -14,6 +14,7 @@ from nixfleet_protocol.messages import TestFailure as Failure
 from nixfleet_protocol.messages import TestReport as Report
 from nixfleet_protocol.messages.parts import BuildFailure, NixProgress, Outcome, Step
 from tests.browser.big_log import grow
+from tests.browser.chromium import DESKTOP
 from tests.browser.conftest import LogIn
 from tests.browser.simulated import SimulatedAgent
 from tests.support.lab import Lab, lab, until
@@ -165,7 +166,7 @@ def test_what_failed_stands_above_the_log_with_its_last_lines(fleet: Lab, log_in
     page = log_in(fleet, f"/#/runs/{built}")
     result = page.get_by_role("region", name="Result")
     expect(result).to_contain_text("Switch failed")
-    expect(result.get_by_role("list", name="Steps")).to_contain_text("pull")
+    expect(result.get_by_role("list", name="Steps")).to_contain_text("Switch on builder")
     expect(result.get_by_role("list", name="Steps")).to_contain_text("1:01 min")
     failure = result.locator(".failure")
     expect(failure).to_contain_text("make: *** Error 1")
@@ -219,6 +220,39 @@ def test_the_whole_log_is_copied_and_downloaded_as_the_program_wrote_it(
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the log").click()
     assert b"\x1b[34mhello>\x1b[0m needle 600\n" in Path(download.value.path()).read_bytes()
+
+
+def test_the_log_fills_the_screen_and_escape_leads_back(fleet: Lab, log_in: LogIn, built: str) -> None:
+    page = log_in(fleet, f"/#/runs/{built}")
+    expect(line(page, 4000)).to_be_in_viewport()
+    full = page.get_by_role("button", name="Full screen")
+    full.click()
+    expect(full).to_have_attribute("aria-pressed", "true")
+    expect(line(page, 4000)).to_be_in_viewport()
+    box = page.locator("nf-log").bounding_box()
+    assert box
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, *DESKTOP.values())
+    page.keyboard.press("Escape")
+    expect(full).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("heading", level=1)).to_be_in_viewport()
+    expect(line(page, 4000)).to_be_in_viewport()
+
+
+def test_paper_gets_the_lines_and_nothing_of_the_page(fleet: Lab, log_in: LogIn, built: str) -> None:
+    page = log_in(fleet, f"/#/runs/{built}")
+    expect(line(page, 4000)).to_be_in_viewport()
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.get_by_role("button", name="Print the log").click()
+    page.wait_for_function("window.printed")
+    page.emulate_media(media="print")
+    expect(page.locator(".print-sheet h1")).to_contain_text("Switch on builder")
+    expect(page.locator(".print-sheet pre")).to_contain_text("hello> needle 600")
+    expect(page.locator(".topbar")).to_be_hidden()
+    expect(page.locator("nf-log")).to_be_hidden()
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".print-sheet")).to_have_count(0)
+    expect(line(page, 4000)).to_be_in_viewport()
 
 
 def test_what_nix_does_is_told_and_a_run_that_takes_long_asks(tmp_path: Path, log_in: LogIn) -> None:
@@ -329,6 +363,10 @@ def test_a_million_lines_open_at_once_and_scroll(tmp_path: Path, log_in: LogIn) 
         for _ in range(40):
             page.keyboard.press("PageDown")
         expect(page.locator(".log-line[data-waiting]")).to_have_count(0)
+        page.keyboard.press("PageDown")
+        page.keyboard.press("Home")  # while the browser still scrolls smoothly
+        page.wait_for_timeout(600)
+        expect(line(page, 1)).to_be_in_viewport()
         scroller.evaluate("element => { element.scrollTop = element.scrollHeight / 2; }")
         expect(page.locator(".log-line:not([data-waiting])").first).to_contain_text("building")
         assert 480_000 < int(page.locator(".log-line").first.get_attribute("data-seq") or 0) < 520_000

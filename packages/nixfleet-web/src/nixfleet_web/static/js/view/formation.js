@@ -35,6 +35,7 @@ export class Formation {
   /** @type {Record<string, string>} */ #colours = {};
   #drawing = false;
   #drawnAt = -PACE;
+  #drawn = ""; // what the picture shows
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** @param {(hostId: string) => void} open */
@@ -109,6 +110,11 @@ export class Formation {
 
   /** @param {number} now */
   #draw(now) {
+    for (const [hostId, at] of this.#beats) if (now - at >= FADE) this.#beats.delete(hostId);
+    const looks = this.#hosts.map((host) => ({ ...look(host), lit: this.#beats.has(host.host_id) }));
+    const picture = `${devicePixelRatio} ${this.#colours.ok} ${looks.map(({ tone, filled, lit }) => `${tone}${Number(filled)}${Number(lit)}`)}`;
+    if (picture === this.#drawn) return;
+    this.#drawn = picture;
     const { radius, rows, across, down } = this.#shape;
     const width = Math.ceil((Math.ceil(this.#hosts.length / rows) + 0.5) * across + 2);
     const height = Math.ceil(2 * radius + 2 + (rows - 1) * down);
@@ -121,18 +127,15 @@ export class Formation {
     }
     this.#pen.setTransform(scale, 0, 0, scale, 0, 0);
     this.#pen.clearRect(0, 0, width, height);
-    this.#hosts.forEach((host, index) => this.#drawOne(host, this.#place(index), radius, now));
+    looks.forEach((one, index) => this.#drawOne(one, this.#place(index), radius));
   }
 
-  /** @param {import("../core/types.js").Host} host @param {{x: number, y: number}} at @param {number} radius @param {number} now */
-  #drawOne(host, at, radius, now) {
-    const { tone, filled } = look(host);
-    const beat = now - (this.#beats.get(host.host_id) ?? -FADE);
-    if (beat >= FADE) this.#beats.delete(host.host_id);
+  /** @param {{tone: string, filled: boolean, lit: boolean}} look @param {{x: number, y: number}} at @param {number} radius */
+  #drawOne({ tone, filled, lit }, at, radius) {
     const pen = this.#pen;
-    pen.globalAlpha = filled ? (beat < FADE ? 1 : 0.78) : 0.9;
+    pen.globalAlpha = filled ? (lit ? 1 : 0.78) : 0.9;
     pen.beginPath();
-    const size = (filled ? radius : radius - 1) - (beat < FADE ? 0 : 0.8);
+    const size = (filled ? radius : radius - 1) - (lit ? 0 : 0.8);
     for (let corner = 0; corner < 6; corner += 1) {
       const angle = Math.PI / 6 + (corner * Math.PI) / 3;
       pen.lineTo(at.x + size * Math.cos(angle), at.y + size * Math.sin(angle));

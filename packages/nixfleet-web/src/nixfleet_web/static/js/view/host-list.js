@@ -5,12 +5,13 @@ import { byId } from "./dom.js";
 import { HostRow } from "./host-row.js";
 
 const MARGIN = "400px 0px"; // drawn this far beyond the view, so that scrolling never meets an empty row
+const BLOCK = 2; // rows of which the first is watched: watching each of a thousand would take a third of a frame
 const FIRST = 12; // rows that are drawn at once; the rest of the screen a frame later, so that neither takes long
 const SORT_AGAIN = 5000; // milliseconds: a list that is sorted by load is still one to read
 
 export class HostList {
   /** @type {Map<string, HostRow>} */ #rows = new Map();
-  /** @type {WeakMap<Element, HostRow>} */ #byElement = new WeakMap();
+  /** @type {Set<Element>} first rows of blocks that are near the view */ #seen = new Set();
   /** @type {Set<HostRow>} */ #near = new Set();
   #box = byId("hosts", HTMLDivElement);
   #list = byId("host-list", HTMLUListElement);
@@ -82,8 +83,9 @@ export class HostList {
     const first = this.#order.length === 0;
     this.#order = order;
     this.#place();
+    this.#watch();
     // The observer only tells after the first picture; what it would tell then is known.
-    if (first) for (const hostId of order.slice(0, FIRST)) this.#rows.get(hostId)?.show(true);
+    if (first) this.#show(new Set(order.slice(0, FIRST).map((hostId) => /** @type {HostRow} */ (this.#rows.get(hostId)))));
   }
 
   /** A row that has the focus stays, whatever the filter says of it now. @param {import("../core/types.js").Fleet} fleet @param {string[]} order */
@@ -112,27 +114,43 @@ export class HostList {
   #add(hostId) {
     const row = new HostRow(hostId, this.hands);
     this.#rows.set(hostId, row);
-    this.#byElement.set(row.element, row);
-    this.#observer.observe(row.element);
     return row;
   }
 
   /** @param {string} hostId @param {HostRow} row */
   #drop(hostId, row) {
-    this.#observer.unobserve(row.element);
     row.element.remove();
     this.#near.delete(row);
     this.#rows.delete(hostId);
   }
 
+  #watch() {
+    this.#observer.disconnect();
+    this.#seen.clear();
+    for (let at = 0; at < this.#order.length; at += BLOCK) this.#observer.observe(/** @type {HostRow} */ (this.#rows.get(this.#order[at])).element);
+  }
+
   /** @param {IntersectionObserverEntry[]} entries */
   #onSeen(entries) {
     for (const entry of entries) {
-      const row = this.#byElement.get(entry.target);
-      if (!row) continue;
-      if (entry.isIntersecting) this.#near.add(row);
-      else this.#near.delete(row);
-      row.show(entry.isIntersecting);
+      if (entry.isIntersecting) this.#seen.add(entry.target);
+      else this.#seen.delete(entry.target);
     }
+    /** @type {Set<HostRow>} */
+    const near = new Set();
+    const first = (/** @type {number} */ at) => this.#rows.get(this.#order[at])?.element;
+    for (let at = 0; at < this.#order.length; at += BLOCK) {
+      // Of a block whose own first row is past, the end may be seen while the next block's begin is.
+      if (![first(at), first(at + BLOCK)].some((element) => element && this.#seen.has(element))) continue;
+      for (const hostId of this.#order.slice(at, at + BLOCK)) near.add(/** @type {HostRow} */ (this.#rows.get(hostId)));
+    }
+    this.#show(near);
+  }
+
+  /** @param {Set<HostRow>} near the rows to draw, and no others */
+  #show(near) {
+    for (const row of this.#near) if (!near.has(row)) row.show(false);
+    for (const row of near) if (!this.#near.has(row)) row.show(true);
+    this.#near = near;
   }
 }

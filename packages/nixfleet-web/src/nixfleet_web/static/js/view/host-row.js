@@ -40,6 +40,7 @@ export class HostRow {
   show(near) {
     this.#near = near;
     if (near) this.#draw();
+    else if (this.#drawn && !this.element.contains(document.activeElement)) this.#unmake();
   }
 
   /** @param {Shown} wanted @param {number} now by the server's clock */
@@ -88,6 +89,13 @@ export class HostRow {
     this.#buttons = new HostButtons(slots, this.hostId, this.hands);
     slots.select.setAttribute("aria-label", `Select ${this.hostId}`);
     slots.select.addEventListener("click", (event) => this.hands.select(this.hostId, event.shiftKey));
+  }
+
+  /** Out of sight its name is enough: what the browser doesn't have it needn't lay out. */
+  #unmake() {
+    this.element.replaceChildren(/** @type {HTMLElement} */ (this.link.parentElement));
+    this.#slots = {};
+    this.#drawn = this.#load = this.#buttons = null;
   }
 
   /** @param {Shown} shown @param {Host|null} before */

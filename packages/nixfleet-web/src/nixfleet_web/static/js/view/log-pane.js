@@ -6,6 +6,8 @@ import { make } from "./dom.js";
 import { drawLine, drawNothing, drawWaiting } from "./log-line.js";
 import { LogWindow } from "./log-window.js";
 
+const SETTLES = 400; // milliseconds a key's smooth scrolling may still go on
+
 /** @typedef {import("../shell/log-data.js").LogData} LogData */
 
 export class LogPane {
@@ -19,6 +21,7 @@ export class LogPane {
   /** @type {number|null} */ #looked = null;
   /** @type {number|null} */ #ended = null;
   /** @type {number|null} */ #awaited = null; // to be gone to once there is room to draw
+  #heldUntil = 0; // at the first line, whatever still scrolls
   /** @type {LogData|null} */ #data = null;
   /** @type {(seq: number) => string} */ #href = () => "";
 
@@ -28,6 +31,7 @@ export class LogPane {
     this.scroller.setAttribute("aria-label", "Output");
     this.scroller.append(this.#body);
     this.scroller.addEventListener("click", (event) => this.#onClick(event));
+    for (const hand of ["wheel", "pointerdown", "keydown"]) this.scroller.addEventListener(hand, () => (this.#heldUntil = 0), { passive: true });
   }
 
   get folded() {
@@ -101,8 +105,10 @@ export class LogPane {
     this.#window.end();
   }
 
+  /** And stay there: the smooth scrolling of a key pressed just before would go on from here. */
   toStart() {
     this.#window.show(0);
+    this.#heldUntil = performance.now() + SETTLES;
   }
 
   /** All rows in view look other than before. */
@@ -112,6 +118,7 @@ export class LogPane {
 
   /** See LogWindow. */
   scrolled() {
+    if (performance.now() < this.#heldUntil && this.scroller.scrollTop > 0) return this.#window.show(0), 0;
     return this.#window.scrolled();
   }
 
