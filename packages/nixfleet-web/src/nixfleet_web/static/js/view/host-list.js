@@ -5,6 +5,7 @@ import { byId } from "./dom.js";
 import { HostRow } from "./host-row.js";
 
 const MARGIN = "400px 0px"; // drawn this far beyond the view, so that scrolling never meets an empty row
+const MANY = 200; // hosts; with more, rows out of sight are names again
 const BLOCK = 2; // rows of which the first is watched: watching each of a thousand would take a third of a frame
 const FIRST = 12; // rows that are drawn at once; the rest of the screen a frame later, so that neither takes long
 const SORT_AGAIN = 5000; // milliseconds: a list that is sorted by load is still one to read
@@ -149,7 +150,7 @@ export class HostList {
 
   /** @param {Set<HostRow>} near the rows to draw, and no others */
   #show(near) {
-    for (const row of this.#near) if (!near.has(row)) row.show(false);
+    for (const row of this.#near) if (!near.has(row)) row.show(false, this.#rows.size > MANY);
     for (const row of near) if (!this.#near.has(row)) row.show(true);
     this.#near = near;
   }

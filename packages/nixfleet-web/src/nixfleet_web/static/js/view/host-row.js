@@ -36,11 +36,11 @@ export class HostRow {
     this.element.append(heading);
   }
 
-  /** @param {boolean} near the view, so it is drawn */
-  show(near) {
+  /** @param {boolean} near the view, so it is drawn @param {boolean} [spare] what is far from it is taken away */
+  show(near, spare = false) {
     this.#near = near;
     if (near) this.#draw();
-    else if (this.#drawn && !this.element.contains(document.activeElement)) this.#unmake();
+    else if (spare && this.#drawn && !this.element.contains(document.activeElement)) this.#unmake();
   }
 
   /** @param {Shown} wanted @param {number} now by the server's clock */
