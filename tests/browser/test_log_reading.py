@@ -166,7 +166,7 @@ def test_what_failed_stands_above_the_log_with_its_last_lines(fleet: Lab, log_in
     page = log_in(fleet, f"/#/runs/{built}")
     result = page.get_by_role("region", name="Result")
     expect(result).to_contain_text("Switch failed")
-    expect(result.get_by_role("list", name="Steps")).to_contain_text("Switch on builder")
+    expect(result.get_by_role("list", name="Steps")).to_contain_text("pull")
     expect(result.get_by_role("list", name="Steps")).to_contain_text("1:01 min")
     failure = result.locator(".failure")
     expect(failure).to_contain_text("make: *** Error 1")

@@ -8,6 +8,7 @@ const MARGIN = "400px 0px"; // drawn this far beyond the view, so that scrolling
 const MANY = 200; // hosts; with more, rows out of sight are names again
 const BLOCK = 2; // rows of which the first is watched: watching each of a thousand would take a third of a frame
 const FIRST = 12; // rows that are drawn at once; the rest of the screen a frame later, so that neither takes long
+const SLICE = 3; // rows that are made in one frame afterwards: a frame has 16 ms, and a row takes some of them
 const SORT_AGAIN = 5000; // milliseconds: a list that is sorted by load is still one to read
 
 export class HostList {
@@ -20,6 +21,8 @@ export class HostList {
   #wanted = { text: "", group: "", sort: "criticality" };
   /** @type {string[]} */ #order = [];
   #sortedAt = 0;
+  /** @type {HostRow[]} to be made, a few each frame */ #coming = [];
+  #making = false;
   #observer = new IntersectionObserver((entries) => this.#onSeen(entries), { root: byId("main", HTMLElement), rootMargin: MARGIN });
 
   /** @param {import("./host-buttons.js").Hands} hands @param {import("../core/selection.js").Selection} selection */
@@ -86,7 +89,7 @@ export class HostList {
     this.#place();
     this.#watch();
     // The observer only tells after the first picture; what it would tell then is known.
-    if (first) this.#show(new Set(order.slice(0, FIRST).map((hostId) => /** @type {HostRow} */ (this.#rows.get(hostId)))));
+    if (first) this.#show(new Set(order.slice(0, FIRST).map((hostId) => /** @type {HostRow} */ (this.#rows.get(hostId)))), FIRST);
   }
 
   /** A row that has the focus stays, whatever the filter says of it now. @param {import("../core/types.js").Fleet} fleet @param {string[]} order */
@@ -143,15 +146,32 @@ export class HostList {
     for (let at = 0; at < this.#order.length; at += BLOCK) {
       // Of a block whose own first row is past, the end may be seen while the next block's begin is.
       if (![first(at), first(at + BLOCK)].some((element) => element && this.#seen.has(element))) continue;
-      for (const hostId of this.#order.slice(at, at + BLOCK)) near.add(/** @type {HostRow} */ (this.#rows.get(hostId)));
+      for (const hostId of this.#order.slice(at, at + BLOCK)) {
+        const row = this.#rows.get(hostId); // none where a host has just been removed
+        if (row) near.add(row);
+      }
     }
     this.#show(near);
   }
 
-  /** @param {Set<HostRow>} near the rows to draw, and no others */
-  #show(near) {
+  /** @param {Set<HostRow>} near the rows to draw, and no others @param {number} [most] at once */
+  #show(near, most = SLICE) {
     for (const row of this.#near) if (!near.has(row)) row.show(false, this.#rows.size > MANY);
-    for (const row of near) if (!this.#near.has(row)) row.show(true);
     this.#near = near;
+    this.#coming = [...near].filter((row) => !row.near);
+    // After a jump those in view first: a quarter of what is near lies above it.
+    if (this.#coming.length > most) this.#coming.push(...this.#coming.splice(0, this.#coming.length >> 2));
+    this.#makeSome(most);
+  }
+
+  /** @param {number} most */
+  #makeSome(most) {
+    for (const row of this.#coming.splice(0, most)) row.show(true);
+    if (this.#making || this.#coming.length === 0) return;
+    this.#making = true;
+    requestAnimationFrame(() => {
+      this.#making = false;
+      this.#makeSome(SLICE);
+    });
   }
 }

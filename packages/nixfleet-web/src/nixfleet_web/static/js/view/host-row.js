@@ -20,7 +20,7 @@ export class HostRow {
   /** @type {Record<string, HTMLElement>} */ #slots = {};
   /** @type {HostButtons|null} */ #buttons = null;
   /** @type {Load|null} */ #load = null;
-  #near = false;
+  near = false; // the view, and drawn
   #now = 0;
 
   /** @param {string} hostId @param {Hands} hands */
@@ -38,7 +38,7 @@ export class HostRow {
 
   /** @param {boolean} near the view, so it is drawn @param {boolean} [spare] what is far from it is taken away */
   show(near, spare = false) {
-    this.#near = near;
+    this.near = near;
     if (near) this.#draw();
     else if (spare && this.#drawn && !this.element.contains(document.activeElement)) this.#unmake();
   }
@@ -47,13 +47,13 @@ export class HostRow {
   update(wanted, now) {
     this.#wanted = wanted;
     this.#now = now;
-    if (this.#near) this.#draw();
+    if (this.near) this.#draw();
   }
 
   /** What changes with time alone. @param {number} now by the server's clock */
   tick(now) {
     this.#now = now;
-    if (!this.#near || !this.#drawn) return;
+    if (!this.near || !this.#drawn) return;
     drawSeen(this.#slots, this.#drawn.host, now);
     drawActivity(this.#slots, this.#drawn.host, now);
   }
@@ -84,6 +84,7 @@ export class HostRow {
     const focused = document.activeElement === this.link;
     slots.title.insertBefore(heading, slots.criticality);
     this.element.replaceChildren(...element.childNodes);
+    this.element.dataset.made = "";
     if (focused) this.link.focus({ preventScroll: true }); // moving it took the focus away
     this.#load = new Load(slots.load, this.hostId);
     this.#buttons = new HostButtons(slots, this.hostId, this.hands);
@@ -94,6 +95,7 @@ export class HostRow {
   /** Out of sight its name is enough: what the browser doesn't have it needn't lay out. */
   #unmake() {
     this.element.replaceChildren(/** @type {HTMLElement} */ (this.link.parentElement));
+    delete this.element.dataset.made;
     this.#slots = {};
     this.#drawn = this.#load = this.#buttons = null;
   }
