@@ -2,15 +2,21 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from scripts.prepare import PROGRAMS
 
 TESTS = Path(__file__).parent
 MACHINES = (TESTS / "docker", TESTS / "systemd", TESTS / "chaos" / "test_network.py")
 """Whose containers and networks come and go: Chromium drops what it loads when the machine's network changes."""
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 assert program in PROGRAMS, f"scripts/prepare.py doesn't know how to install {program}"
                 if shutil.which(program) is None:
                     item.add_marker(pytest.mark.skip(reason=f"{program} is not on PATH"))
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """As it was, after each test: the server's command line, called in this process, makes it strict."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

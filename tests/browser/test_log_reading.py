@@ -342,6 +342,7 @@ def test_opened_in_the_middle_a_killed_server_costs_no_line_and_doubles_none(
 
 
 @pytest.mark.long
+@pytest.mark.long
 def test_a_million_lines_open_at_once_and_scroll(tmp_path: Path, log_in: LogIn) -> None:
     """Bounds wide enough for a loaded machine; bench has the figures."""
     lines = 1_000_000

@@ -68,6 +68,7 @@ def test_sessions_are_listed_and_another_is_ended_at_once(
     expect(settings.get_by_text("this one").filter(visible=True)).to_have_count(1)
     settings.get_by_role("button", name="End all others").click()
     expect(settings.get_by_role("button", name="End", exact=True).filter(visible=True)).to_have_count(0)
+    second.wait_for_url("**/login*", timeout=60_000)
     expect(second.get_by_label("Password")).to_be_visible(timeout=60_000)
     other.close()
 
