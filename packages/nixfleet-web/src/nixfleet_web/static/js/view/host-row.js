@@ -40,7 +40,7 @@ export class HostRow {
   show(near, spare = false) {
     this.near = near;
     if (near) this.#draw();
-    else if (spare && this.#drawn && !this.element.contains(document.activeElement)) this.#unmake();
+    else if (spare && this.#drawn && !this.#inUse) this.#unmake();
   }
 
   /** @param {Shown} wanted @param {number} now by the server's clock */
@@ -90,6 +90,11 @@ export class HostRow {
     this.#buttons = new HostButtons(slots, this.hostId, this.hands);
     slots.select.setAttribute("aria-label", `Select ${this.hostId}`);
     slots.select.addEventListener("click", (event) => this.hands.select(this.hostId, event.shiftKey));
+  }
+
+  /** The focus is here, or a menu is open that gives it back to here. */
+  get #inUse() {
+    return this.element.contains(document.activeElement) || this.element.querySelector('[aria-expanded="true"]') !== null;
   }
 
   /** Out of sight its name is enough: what the browser doesn't have it needn't lay out. */
