@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import pyotp
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -50,6 +51,25 @@ def test_a_token_is_made_shown_once_works_and_is_revoked(fleet: Lab, log_in: Log
     page.reload()
     expect(settings.get_by_role("row").filter(has_text="tests")).to_be_visible()
     assert token not in page.content()
+
+
+def test_one_time_tokens_are_listed_with_what_came_of_them_and_revoked(fleet: Lab, log_in: LogIn) -> None:
+    with Client(url=fleet.server.url, token=fleet.server.add_token("enroller", "admin")) as client:
+        used, waiting = client.add_enroll_token("let-in"), client.add_enroll_token("not-yet")
+    enrol = f"{fleet.server.url}/api/v1/enroll"
+    assert httpx.post(enrol, json={"token": used.token, "hostname": "let-in"}).status_code == 201
+    settings = part(page := log_in(fleet), fleet, "tokens")
+    listed = settings.get_by_role("region", name="One-time tokens")
+    row = listed.get_by_role("row").filter(has_text="let-in")
+    expect(row.get_by_role("link", name="let-in")).to_have_attribute("href", "#/hosts/let-in")
+    expect(row.get_by_role("button", name="Revoke")).to_have_count(0)
+    row = listed.get_by_role("row").filter(has_text="not-yet")
+    expect(row).to_contain_text("waits, ends in 59 min")
+    row.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(row).to_have_count(0)
+    assert httpx.post(enrol, json={"token": waiting.token, "hostname": "not-yet"}).status_code == 403
+    assert waiting.token not in page.content()
 
 
 def test_sessions_are_listed_and_another_is_ended_at_once(
@@ -162,7 +182,7 @@ def test_every_part_fits_a_phone(fleet: Lab, log_in: LogIn, scheme: str) -> None
 
 def test_an_older_server_is_told_as_one(fleet: Lab, log_in: LogIn) -> None:
     page = log_in(fleet)
-    for path in ("access", "sessions", "tokens", "audit", "about"):
+    for path in ("access", "sessions", "tokens", "enroll-tokens", "audit", "about"):
         page.route(
             f"**/api/v1/{path}*",
             lambda route: route.fulfill(

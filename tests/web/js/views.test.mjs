@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const js = "../../../packages/nixfleet-web/src/nixfleet_web/static/js";
+const { enrollView } = await import(`${js}/core/access-view.js`);
 const { activity } = await import(`${js}/core/activity.js`);
 const { ago, duration } = await import(`${js}/core/format.js`);
 const { historyView, runView } = await import(`${js}/core/run-view.js`);
@@ -109,4 +110,15 @@ test("addresses name a page, or what lies over one, and nothing else", () => {
   for (const hash of ["", "#", "#/", "#/runs/", "#/runs/../x", "#/hosts/<img>", "#/other/x"]) {
     assert.deepEqual(where(hash), ["fleet"], hash);
   }
+});
+
+test("a one-time token waits, has let a host in, or ended unused", () => {
+  const told = (more) => {
+    const { host, state, open } = enrollView({ id: "a", created_at: 0, expires_at: 3_600_000, ...more }, 600_000);
+    return [host, state, open];
+  };
+  assert.deepEqual(told({}), ["any host", "waits, ends in 50 min", true]);
+  assert.deepEqual(told({ host: "web1", used_by: "web1" }), ["web1", "let in", false]);
+  assert.deepEqual(told({ expires_at: 600_000 }), ["any host", "ended unused", false]);
+  assert.deepEqual(told({ expires_at: 600_000, used_by: "web1" }), ["any host", "let in", false], "used is used, however long ago");
 });

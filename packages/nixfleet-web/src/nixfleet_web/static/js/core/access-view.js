@@ -56,6 +56,29 @@ export const tokenView = (token, now) => ({
   ends: !token.expires_at ? "never" : token.expires_at > now ? `in ${span(token.expires_at - now)}` : "expired",
 });
 
+/**
+ * A one-time token that lets a host in: still good, used up, or past its end.
+ * @param {any} token an EnrollTokenView @param {number} now
+ */
+export function enrollView(token, now) {
+  const left = token.expires_at - now;
+  const [tone, shape, state] = token.used_by
+    ? ["ok", "check", "let in"]
+    : left > 0
+      ? ["work", "clock", `waits, ends in ${span(left)}`]
+      : ["idle", "dashed", "ended unused"];
+  return {
+    id: token.id,
+    host: token.host ?? "any host",
+    made: moment(token.created_at, now),
+    usedBy: token.used_by ?? "",
+    open: tone === "work",
+    tone,
+    shape,
+    state,
+  };
+}
+
 /** @param {any} entry an AuditEntry @param {number} now */
 export const auditView = (entry, now) => ({
   id: entry.id,

@@ -1,8 +1,9 @@
 /** Settings: who is logged in, which tokens there are, what was done. */
 
-import { SCOPES, auditView, sessionView, tokenView } from "../core/access-view.js";
+import { SCOPES, auditView, enrollView, sessionView, tokenView } from "../core/access-view.js";
 import { copyText } from "../view/clipboard.js";
 import { iconUrl } from "../view/dom.js";
+import { hostPath } from "../shell/route.js";
 import { partBase } from "./settings.js";
 
 const AUDIT_PAGE = 50;
@@ -77,6 +78,34 @@ export const tokenList = (app) => () => ({
     const text = "Whatever uses it is refused from now on. Tokens can't be brought back.";
     if (!(await app.ask({ title: `Revoke the token ${name}?`, text, confirm: "Revoke", danger: true }))) return;
     if (await this.tryTo(() => app.api.send("DELETE", `/tokens/${encodeURIComponent(id)}`))) await this.load();
+  },
+});
+
+/** @param {import("../app.js").App} app */
+export const enrollList = (app) => () => ({
+  ...partBase(app),
+  tokens: /** @type {object[]} */ ([]),
+  init() {
+    this.whenOpen("tokens", () => void this.load());
+  },
+  load() {
+    return this.tryTo(async () => {
+      const { tokens = [] } = await app.api.get("/enroll-tokens");
+      this.tokens = tokens.map((/** @type {any} */ one) => {
+        const view = enrollView(one, app.now());
+        return { ...view, icon: iconUrl(view.shape), href: view.usedBy ? hostPath(view.usedBy) : null };
+      });
+    });
+  },
+  /** @returns {boolean} */
+  get none() {
+    return !this.missing && !this.error && this.tokens.length === 0;
+  },
+  /** @param {{id: string, host: string}} token */
+  async revoke({ id, host }) {
+    const text = "An agent that shows it is refused from now on. Adding a host makes a new one.";
+    if (!(await app.ask({ title: `Revoke the one-time token for ${host}?`, text, confirm: "Revoke", danger: true }))) return;
+    if (await this.tryTo(() => app.api.send("DELETE", `/enroll-tokens/${encodeURIComponent(id)}`))) await this.load();
   },
 });
 

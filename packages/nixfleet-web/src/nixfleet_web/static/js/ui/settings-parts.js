@@ -2,7 +2,7 @@
 
 import { drawQr } from "../view/qr.js";
 import { about, look } from "./settings-about.js";
-import { auditLog, sessionList, tokenList } from "./settings-lists.js";
+import { auditLog, enrollList, sessionList, tokenList } from "./settings-lists.js";
 import { loginPassword, loginSecond } from "./settings-login.js";
 import { settings } from "./settings.js";
 
@@ -18,6 +18,7 @@ export function makeSettings(Alpine, app, pages, keys) {
   Alpine.data("loginSecond", loginSecond(app, drawQr));
   Alpine.data("sessionList", sessionList(app));
   Alpine.data("tokenList", tokenList(app));
+  Alpine.data("enrollList", enrollList(app));
   Alpine.data("auditLog", auditLog(app));
   Alpine.data("look", look(keys));
   Alpine.data("about", about(app));
