@@ -106,7 +106,7 @@ def test_a_script_host_goes_back_and_checks_where_the_repository_can(
     repo.commit(
         {
             "rollback": "#!/bin/sh\necho back to ${NIXFLEET_GENERATION:-the one before}\n",
-            "check": "#!/bin/sh\necho motd changes\n",
+            "check": "#!/bin/sh\necho motd changes ${NIXFLEET_GENERATION:+to $NIXFLEET_GENERATION}\n",
         }
     )
     run(variables, "pull")
@@ -116,6 +116,7 @@ def test_a_script_host_goes_back_and_checks_where_the_repository_can(
     assert "back to 3" in back.log
     check = run(variables, "check")
     assert (check.status, check.outcome.changes) == ("ok", "motd changes")
+    assert run(variables, "check", generation=1).outcome.changes == "motd changes to 1"
     assert kinds.commands("script", f"{variables['NIXFLEET_STATE_DIR']}/repo", "web1")[-2:] == (
         "rollback",
         "check",

@@ -78,7 +78,7 @@ def test_a_switch_activates_once_and_keeps_it(host: Host) -> None:
 
     assert (ran.status, ran.message) == ("ok", "generation 1: activated"), ran.log
     kept = ["profile"] if host.kind == "nix-darwin" else []
-    assert [name for name, _ in ran.steps] == ["build", "activate", "confirm", *kept]
+    assert [name for name, _ in ran.steps] == ["build", "compare", "activate", "confirm", *kept]
     assert host.calls == [f"{CALLS[host.kind]} {NAMES[host.kind]}-1.0"]
     assert host.versions() == ("1.0", "1.0")
     found = facts.gather(load(host.variables, connects=False))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_a_switch_is_told_in_steps_and_leaves_one_generation(host: Host) -> None
     assert (ran.status, ran.message) == ("ok", "generation 1: activated"), ran.log
     assert ran.steps == [
         ("build", "ok"),
+        ("compare", "skipped"),
         ("activate", "ok"),
         ("confirm", "skipped"),
         ("profile", "ok"),
@@ -76,6 +78,26 @@ def test_a_switch_is_told_in_steps_and_leaves_one_generation(host: Host) -> None
     ]
 
 
+def test_what_a_switch_changed_is_told_and_is_never_a_reason_to_fail(host: Host) -> None:
+    host.run("switch")
+    host.commit({"version": "2.0"})
+    ran = host.run("switch")
+    assert (ran.status, dict(ran.steps)["compare"]) == ("ok", "ok")
+    assert "hello: 1.0 → 2.0" in ran.outcome.changes
+    assert "compare: what changes" in ran.log
+
+    host.commit({"version": "3.0"})
+    nix = host.root.parent / "no-diff/nix"
+    nix.parent.mkdir()
+    nix.write_text(
+        f'#!/bin/sh\ncase "$*" in *diff-closures*) echo no store >&2; exit 1;; esac\nexec {shutil.which("nix")} "$@"\n'
+    )
+    nix.chmod(0o755)
+    ran = host.run("switch", {"PATH": f"{nix.parent}:{os.environ['PATH']}"})
+    assert (ran.status, ran.message) == ("ok", "generation 3: activated"), ran.log
+    assert (dict(ran.steps)["compare"], ran.outcome.changes) == ("skipped", "")
+
+
 def test_failed_units_are_degraded_not_failed(host: Host) -> None:
     host.commit(
         {
@@ -89,6 +111,7 @@ def test_failed_units_are_degraded_not_failed(host: Host) -> None:
     assert "2 units failed: a.service, b.service" in ran.message
     assert dict(ran.steps) == {
         "build": "ok",
+        "compare": "skipped",
         "activate": "degraded",
         "confirm": "skipped",
         "profile": "ok",
@@ -139,7 +162,7 @@ def test_an_activation_that_did_not_begin_leaves_all_as_it_was(
     ran = host.run("switch")
 
     assert (ran.status, words in ran.message) == ("failed", True), ran.message
-    assert ran.steps == [("build", "ok"), ("activate", "failed")]
+    assert ran.steps == [("build", "ok"), ("compare", "skipped"), ("activate", "failed")]
     assert (host.profile, host.boot_default) == ("", "")
 
 
@@ -149,7 +172,7 @@ def test_an_activation_that_broke_in_the_middle_is_taken_back(host: Host) -> Non
     ran = host.run("switch")
 
     assert (ran.status, ran.result.exit_code) == ("rolled_back", 101)
-    assert ran.steps == [("build", "ok"), ("activate", "failed"), ("rollback", "ok")]
+    assert ran.steps == [("build", "ok"), ("compare", "ok"), ("activate", "failed"), ("rollback", "ok")]
     assert host.current == host.profile == host.boot_default == "nixos-system-web1-1.0"
 
 
@@ -232,7 +255,7 @@ def test_a_system_that_cuts_the_host_off_is_taken_back_and_then_refused(
         "rolled_back",
         "rolled back: the server was not reached",
     )
-    assert [name for name, _ in ran.steps] == ["build", "activate", "confirm", "rollback"]
+    assert [name for name, _ in ran.steps] == ["build", "compare", "activate", "confirm", "rollback"]
     assert doubtful.calls == [("prepare", "1.0", "2.0"), "activated", "rolled_back"]
     assert host.current == host.profile == host.boot_default == "nixos-system-web1-1.0"
 
@@ -273,7 +296,13 @@ def test_a_stop_in_the_activation_waits_for_its_end_and_then_goes_back(
 
     assert ran.status == "stopped"
     assert "whole" in ran.log
-    assert ran.steps == [("build", "ok"), ("activate", "ok"), ("confirm", "stopped"), ("rollback", "ok")]
+    assert ran.steps == [
+        ("build", "ok"),
+        ("compare", "ok"),
+        ("activate", "ok"),
+        ("confirm", "stopped"),
+        ("rollback", "ok"),
+    ]
     assert host.current == host.profile == host.boot_default == "nixos-system-web1-1.0"
 
 
@@ -319,6 +348,27 @@ def test_a_check_tells_what_would_change_and_changes_nothing(host: Host) -> None
     assert (ran.outcome.reboot, "kernel" in ran.outcome.reboot_reasons) == ("required", True)
     assert (host.current, host.profile, host.boot_default) == before
     assert host.calls[calls:] == ["nixos dry-activate nixos-system-web1-2.0"]
+
+
+def test_a_check_of_a_generation_tells_what_returning_to_it_would_change(host: Host) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        host.commit({"version": version})
+        host.run("switch")
+    calls = len(host.calls)
+    ran = host.run("check", generation=1)
+
+    assert (ran.status, ran.message) == ("ok", "3 packages would change"), ran.log
+    assert [name for name, _ in ran.steps] == ["units", "compare"]
+    assert "hello: 3.0 → 1.0" in ran.outcome.changes
+    assert host.current == host.profile == "nixos-system-web1-3.0"
+    assert host.calls[calls:] == ["nixos dry-activate nixos-system-web1-1.0"]
+    assert host.run("check", generation=3).message == "nothing would change"
+    assert host.run("check", generation=9).message == "there is no generation 9: this host has 1, 2, 3"
+    assert (
+        host.run("check", generation=1, ref="main").message == "check takes a ref or a generation, not both"
+    )
+    alone = host.run("check", {"NIXFLEET_REPO_DIR": ""}, generation=2)
+    assert "hello: 3.0 → 2.0" in alone.outcome.changes  # as a rollback, it needs no repository
 
 
 def test_what_another_hand_changed_is_seen(host: Host) -> None:

@@ -286,7 +286,7 @@ def test_nix_builds_the_newest_input_switches_and_says_what_reverts_it(host: Hos
     assert ran.status == "ok", ran.message
     assert ran.message.startswith(f"agent {__version__} → 2.0; nixfleet ")
     assert "the next pull and switch reverts it unless flake.lock is committed" in ran.message
-    assert [name for name, _ in ran.steps][:3] == ["lock", "build", "activate"]
+    assert [name for name, _ in ran.steps][:4] == ["lock", "build", "compare", "activate"]
     assert any(line.startswith("+") and "rev" in line for line in ran.log), "the change as a patch"
     assert (host.repository / "flake.lock").read_text() == lock  # the repository stays as it was
     program = host.root / "run/current-system/sw/bin/nixfleet-agent"

@@ -574,7 +574,7 @@ declare namespace protocol {
   interface Options {
     /** branch, tag or commit instead of the configured branch */
     ref: string | null;
-    /** generation to return to */
+    /** generation to return to, or to compare with what runs */
     generation: number | null;
     /** for `stop`: the run to stop; without it whatever runs */
     target: string | null;

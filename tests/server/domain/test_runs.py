@@ -59,6 +59,8 @@ def test_options_go_only_with_their_command() -> None:
             problem = option_problem(command, Options(**{name: value}))
             assert (problem is None) == (name in rule.options)
             assert problem is None or f"options.{name}" in problem
+    both = option_problem("check", Options(ref="main", generation=3))
+    assert both == "options.generation: check takes a ref or a generation, not both"
     assert option_problem("pull", Options(timeout=0)) is not None
     assert option_problem("pull", Options(queue=True, expires=60)) is None
     assert option_problem("pull", Options(queue=True, expires=0)) is not None

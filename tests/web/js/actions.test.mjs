@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ACTIONS, whyNot } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/actions.js";
+import { ACTIONS, whyNot, whyNotCompare } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/actions.js";
 import { host } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/defaults.js";
 
 const COMMANDS = ["pull", "switch", "pull-switch", "test", "stop", "restart"]; // of an old agent
@@ -33,4 +33,11 @@ test("what the host does not offer is not possible", () => {
 test("the reason names the command that runs", () => {
   const busy = host({ host_id: "web1", connected: true, commands: COMMANDS, pending_command: "pull-switch" });
   assert.equal(whyNot(ACTIONS[0], busy, true), "Pull + Switch is running");
+});
+
+test("a generation is compared where the agent knows how, and where it could check at all", () => {
+  const one = host({ host_id: "web1", connected: true, presence: "online", commands: ["check"], protocol: "1.1" });
+  assert.equal(whyNotCompare(one, true), "");
+  assert.match(whyNotCompare({ ...one, protocol: "1.0" }, true), /too old for this: update it/);
+  assert.match(whyNotCompare({ ...one, commands: [] }, true), /can't do this/);
 });

@@ -5,6 +5,7 @@ const js = "../../../packages/nixfleet-web/src/nixfleet_web/static/js";
 const { enrollView } = await import(`${js}/core/access-view.js`);
 const { activity } = await import(`${js}/core/activity.js`);
 const { ago, duration } = await import(`${js}/core/format.js`);
+const { generationsOf } = await import(`${js}/core/host-facts.js`);
 const { historyView, runView } = await import(`${js}/core/run-view.js`);
 const { host, run } = await import(`${js}/core/defaults.js`);
 const { parse } = await import(`${js}/shell/route.js`);
@@ -121,4 +122,17 @@ test("a one-time token waits, has let a host in, or ended unused", () => {
   assert.deepEqual(told({ host: "web1", used_by: "web1" }), ["web1", "let in", false]);
   assert.deepEqual(told({ expires_at: 600_000 }), ["any host", "ended unused", false]);
   assert.deepEqual(told({ expires_at: 600_000, used_by: "web1" }), ["any host", "let in", false], "used is used, however long ago");
+});
+
+test("a generation tells what made it and, while nothing else was switched to, what returning to it would change", () => {
+  const generations = [1, 2].map((number) => ({ number, store_path: `/nix/store/${number}`, selected: number === 2, current: number === 2 }));
+  const here = host({ host_id: "web1", facts: { generation: "2", generations } });
+  const made = run({ ...RUN, command: "switch", state: "ended", result: "ok", generation: "2", outcome: { changes: "hello: 1 → 2", store_path: "/nix/store/2" } });
+  const compared = run({ ...RUN, command: "check", options: { generation: 1 }, state: "ended", result: "ok", generation: "2", outcome: { changes: "hello: 2 → 1", units: "restart hello" } });
+  const told = (runs, of = here) => generationsOf(of, runs, 5000).map(({ number, changes, back, possible }) => [number, changes, back, possible]);
+  assert.deepEqual(told([compared, made]), [[2, "hello: 1 → 2", "", false], [1, "", "hello: 2 → 1\nrestart hello", true]]);
+  const same = { ...compared, outcome: null, message: "nothing would change" };
+  assert.equal(told([same])[1][2], "nothing would change");
+  assert.equal(told([{ ...compared, generation: "3" }])[1][2], "", "compared with what runs no more");
+  assert.equal(told([{ ...compared, options: run(RUN).options }])[0][1], "", "what a check tells made no generation");
 });

@@ -41,7 +41,10 @@ COMMANDS: dict[str, CommandRule] = {
     "rollback": CommandRule("Return to an earlier generation", options=("generation",)),
     "reboot": CommandRule("Reboot the host"),
     "fetch": CommandRule("Learn the newest commit of the branch; changes nothing", options=("ref",)),
-    "check": CommandRule("Show what a switch would change; changes nothing", options=("ref",)),
+    "check": CommandRule(
+        "Show what a switch, or a rollback to the generation, would change; changes nothing",
+        options=("ref", "generation"),
+    ),
 }
 """Every command there is. What a host can do is in its `register`."""
 

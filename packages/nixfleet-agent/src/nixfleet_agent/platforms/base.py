@@ -20,6 +20,9 @@ class Platform(Protocol):
     def check(self, context: Context, repository: Repository, tree: str) -> Done:
         """Tell what a switch to the working tree at `tree` would change; change nothing."""
 
+    def compare(self, context: Context, repository: Repository | None) -> Done:
+        """Tell what a rollback to `options.generation` would change; change nothing. Needs what `rollback` needs."""
+
     def generation(self) -> str | None:
         """Identity of the deployed system, None when nothing was deployed yet."""
 

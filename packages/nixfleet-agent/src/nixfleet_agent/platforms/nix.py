@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from nixfleet_agent.config import Config
-from nixfleet_agent.nix.facts import HostFacts, generations
+from nixfleet_agent.nix.facts import Generation, HostFacts, generations
 from nixfleet_agent.nix.reboot import reboot, switch_inhibitors
 from nixfleet_agent.platforms import describe
 from nixfleet_agent.repository import Repository
@@ -16,6 +16,8 @@ from nixfleet_protocol.messages import Facts
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 """A host may not have them enabled; older versions need them named."""
 _LINK = "built"
+_COMPARE_LIMIT = 60.0
+"""Seconds that a switch waits to learn what it will change."""
 
 
 class NixHost:
@@ -42,15 +44,32 @@ class NixHost:
 
     def switch_to(self, context: Context, repository: Repository, tree: str) -> Done:
         """The same for another working tree of the repository."""
-        context.plan(3 + self._kept_steps())
+        context.plan(4 + self._kept_steps())
         new = self.build(context, repository, tree)
+        context.report.changes(self._difference(context, self.way().running(), new))
         done = deploy(context, self.way(), new, self._setting(new))
         return done._replace(message=f"{self._named()}: {done.message}")
 
     def rollback(self, context: Context, repository: Repository | None) -> Done:
-        way = self.way()
+        selected, target = self._earlier(context)
+        assert target.store_path
+        context.note(f"rollback: from generation {selected or 'unknown'} to {target.number}")
+        context.plan(2 + self._kept_steps())
+        setting = self._selecting(target.number)
+        done = deploy(context, self.way(), target.store_path, setting, refuse=False)
+        return done._replace(message=f"{self._named()}: {done.message}")
+
+    def compare(self, context: Context, repository: Repository | None) -> Done:
+        _, target = self._earlier(context)
+        assert target.store_path
+        context.plan(2 if self.way().boot else 1)
+        context.note(f"check: from what runs now to generation {target.number}")
+        return self._compare(context, target.store_path)
+
+    def _earlier(self, context: Context) -> tuple[int | None, Generation]:
+        """Number of the selected generation, and the one that is asked for. Raises Failed."""
         wanted = context.request.options.generation
-        found = [one for one in generations(self._root, way.profile) if one.store_path]
+        found = [one for one in generations(self._root, self.way().profile) if one.store_path]
         selected = next((one.number for one in found if one.selected), None)
         if wanted is None:
             earlier = [one for one in found if selected is not None and one.number < selected]
@@ -63,28 +82,19 @@ class NixHost:
                 listed = ", ".join(map(str, sorted(there))) or "none"
                 raise Failed(f"there is no generation {wanted}: this host has {listed}")
             target = there[wanted]
-        assert target.store_path
-        context.note(f"rollback: from generation {selected or 'unknown'} to {target.number}")
-        context.plan(2 + self._kept_steps())
-        setting = self._selecting(target.number)
-        done = deploy(context, way, target.store_path, setting, refuse=False)
-        return done._replace(message=f"{self._named()}: {done.message}")
+        return selected, target
 
     def check(self, context: Context, repository: Repository, tree: str) -> Done:
         context.plan(3 if self.way().boot else 2)
-        new, way = self.build(context, repository, tree), self.way()
+        return self._compare(context, self.build(context, repository, tree))
+
+    def _compare(self, context: Context, new: str) -> Done:
+        """What would change if `new` ran instead of what runs; changes nothing."""
+        way = self.way()
         old = way.running()
         context.report.systems(new, old)
         units = self._dry_activate(context, new) if way.boot else ""
-        changes = ""
-        with context.step("compare") as step:
-            if old is None:
-                step.outcome, step.message = "skipped", "nothing runs yet"
-            else:
-                systems = (self._root.real(old), self._root.real(new))
-                argv = [*NIX, "store", "diff-closures", *systems]
-                ran = context.must("the systems could not be compared", argv, "/", tail=OUTPUT_MAX)
-                changes = describe.output(ran.tail)
+        changes = self._difference(context, old, new, must=True)
         context.report.changes(changes, units)
         words = [] if old != new else ["nothing would change"]
         if way.boot:
@@ -100,6 +110,23 @@ class NixHost:
             f"{len(lines)} packages would change" if len(lines) != 1 else "1 package would change"
         ]
         return Done("; ".join(words))
+
+    def _difference(self, context: Context, old: str | None, new: str, *, must: bool = False) -> str:
+        """Which packages differ, one a line. Without `must` only worth knowing: a switch goes on without it."""
+        with context.step("compare") as step:
+            if old is None:
+                step.outcome, step.message = "skipped", "nothing runs yet"
+                return ""
+            context.note("compare: what changes")
+            argv = [*NIX, "store", "diff-closures", self._root.real(old), self._root.real(new)]
+            ran = context.run(argv, "/", tail=OUTPUT_MAX, timeout=None if must else _COMPARE_LIMIT)
+            if not ran.exit_code:
+                return describe.output(ran.tail)
+            words = f"the systems could not be compared: {ran.last_line}"
+            if must:
+                raise Failed(words, ran.exit_code)
+            step.outcome, step.message = "skipped", words
+        return ""
 
     def build(self, context: Context, repository: Repository, tree: str) -> str:
         """Evaluate and build; the system, as a path of the host, is kept from the garbage collector."""
@@ -128,6 +155,7 @@ class NixHost:
 
     def _dry_activate(self, context: Context, new: str) -> str:
         with context.step("units"):
+            context.note("units: what the activation would do")
             argv = [self._root.real(f"{new}/bin/switch-to-configuration"), "dry-activate"]
             ran = context.must("the dry activation failed", argv, "/", tail=OUTPUT_MAX)
             return describe.output(ran.tail)

@@ -43,10 +43,7 @@ class Script:
         """The repository's own program knows where to; NIXFLEET_GENERATION holds the generation asked for, if one was."""
         if repository is None:
             raise Failed("no repository: it would hold the program that goes back", 2)
-        wanted = context.request.options.generation
-        return self._change(
-            context, repository, "rollback", {"NIXFLEET_GENERATION": str(wanted)} if wanted else {}
-        )
+        return self._change(context, repository, "rollback", _generation(context))
 
     def _back(self, context: Context, repository: Repository) -> str:
         try:
@@ -58,9 +55,16 @@ class Script:
 
     def check(self, context: Context, repository: Repository, tree: str) -> Done:
         with context.step("check"):
-            ran = self._run(context, tree, "check", repository.head(), {}, tail=limits.CHANGES_MAX)
+            env = _generation(context)
+            ran = self._run(context, tree, "check", repository.head(), env, tail=limits.CHANGES_MAX)
             context.report.changes(plain(ran.tail.decode(errors="replace")).strip(), "")
         return Done("checked; the log shows what would change")
+
+    def compare(self, context: Context, repository: Repository | None) -> Done:
+        """The repository's own `check`, which finds the generation in NIXFLEET_GENERATION."""
+        if repository is None:
+            raise Failed("no repository: it would hold the program that compares", 2)
+        return self.check(context, repository, repository.path)
 
     def generation(self) -> str | None:
         count = self._count()
@@ -116,3 +120,8 @@ class Script:
         raise Failed(
             f"{os.path.relpath(place, tree)} is not executable: `git update-index --chmod=+x` it", 126
         )
+
+
+def _generation(context: Context) -> dict[str, str]:
+    wanted = context.request.options.generation
+    return {"NIXFLEET_GENERATION": str(wanted)} if wanted else {}

@@ -42,9 +42,17 @@ def _switch(context: Context, repository: Repository) -> Done:
 
 
 def _rollback(context: Context, repository: Repository) -> Done:
-    if context.config.platform == "script":
+    return _of_generations(context, repository)
+
+
+def _of_generations(context: Context, repository: Repository | None) -> Done:
+    """What is about the host's own generations; only a script host's are its repository's affair."""
+    if repository and context.config.platform == "script":
         repository.ensure(context)
-    return platforms.of(context.config).rollback(context, repository)
+    platform = platforms.of(context.config)
+    return (platform.rollback if context.request.command == "rollback" else platform.compare)(
+        context, repository
+    )
 
 
 def _fetch(context: Context, repository: Repository) -> Done:
@@ -62,9 +70,13 @@ def _fetch(context: Context, repository: Repository) -> Done:
 
 
 def _check(context: Context, repository: Repository) -> Done:
+    ref, generation = context.request.options.ref, context.request.options.generation
+    if generation is not None:
+        if ref is not None:
+            raise Failed("check takes a ref or a generation, not both", 2)
+        return _of_generations(context, repository)
     repository.ensure(context)
     platform = platforms.of(context.config)
-    ref = context.request.options.ref
     if ref is None:
         return platform.check(context, repository, repository.path)
     with repository.worktree(context, repository.fetch(context.run, context.note, ref)) as tree:
@@ -100,8 +112,9 @@ def _perform(context: Context) -> Result:
         if command == "update":
             done = update.run(context)
             return Result(done.result, done.exit_code, done.message)
-        if command == "rollback" and context.config.repository is None:
-            done = platforms.of(context.config).rollback(context, None)
+        generation = context.request.options.generation
+        if context.config.repository is None and (command == "rollback" or generation is not None):
+            done = _of_generations(context, None)
             return Result(done.result, done.exit_code, done.message)
         repository = Repository(context.config)
         with exclusive(context.config, context.check):

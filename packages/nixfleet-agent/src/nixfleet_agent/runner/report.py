@@ -74,8 +74,8 @@ class Report:
         found = (*self._outcome.failures, *map(_build_failure, failures))
         self._outcome = replace(self._outcome, failures=found[: limits.BUILD_FAILURES_MAX])
 
-    def changes(self, changes: str, units: str) -> None:
-        """What a switch would change: packages, and units as dry activation tells."""
+    def changes(self, changes: str, units: str = "") -> None:
+        """What a switch changes: packages, and units as dry activation tells."""
         self._outcome = replace(
             self._outcome, changes=_cut(changes, limits.CHANGES_MAX), units=_cut(units, limits.CHANGES_MAX)
         )

@@ -31,7 +31,9 @@ class Options:
     """Options of a command; which command takes which is in the commands table."""
 
     ref: Annotated[Ref | None, "branch, tag or commit instead of the configured branch"] = None
-    generation: Annotated[Annotated[int, Whole(1, 2**31 - 1)] | None, "generation to return to"] = None
+    generation: Annotated[
+        Annotated[int, Whole(1, 2**31 - 1)] | None, "generation to return to, or to compare with what runs"
+    ] = None
     target: Annotated[RunId | None, "for `stop`: the run to stop; without it whatever runs"] = None
     timeout: Annotated[Seconds | None, "seconds after which the run is ended as `timed_out`"] = None
     queue: Annotated[Bool, "keep the run until the host is connected and free, instead of refusing it"] = (

@@ -78,6 +78,8 @@ def option_problem(command: str, options: Options) -> str | None:
         if getattr(options, name) is not None and name not in allowed:
             takes = ", ".join((*allowed, "timeout", "reason"))
             return f"options.{name}: {command} takes no {name} (it takes {takes})"
+    if options.ref is not None and options.generation is not None:
+        return f"options.generation: {command} takes a ref or a generation, not both"
     if options.timeout is not None and options.timeout <= 0:
         return "options.timeout: expected more than 0 seconds"
     if options.expires is not None and options.expires <= 0:

@@ -25,7 +25,9 @@ def arguments(parser: ArgumentParser) -> None:
     stay.add_argument("--detach", action="store_true", help="print the run's id and return at once")
     parser.add_argument("--ref", metavar="REF", help="branch, tag or commit instead of the configured branch")
     parser.add_argument("--timeout", metavar="S", type=seconds, help="end the run after S seconds")
-    parser.add_argument("--generation", metavar="N", type=whole, help="rollback: the generation to return to")
+    parser.add_argument(
+        "--generation", metavar="N", type=whole, help="rollback: the one to return to; check: to compare"
+    )
     parser.add_argument("--force", action="store_true", help="also to a system that was rolled back before")
     parser.add_argument("--queue", action="store_true", help="wait for a host that is offline or busy")
     parser.add_argument("--expires", metavar="S", type=seconds, help="with --queue: wait at most S seconds")

@@ -1,6 +1,7 @@
 /** What the settings show of sessions, tokens, the audit log and versions. Pure: the server's answers in, words out. */
 
 import { ago, moment, span } from "./format.js";
+import { compareVersions } from "./versions.js";
 
 /** @type {[RegExp, string][]} the first that fits: most claim to be others too */
 const BROWSERS = [
@@ -91,16 +92,6 @@ export const auditView = (entry, now) => ({
   outcome: entry.outcome ?? "ok",
   href: entry.run_id ? `#/runs/${entry.run_id}` : null,
 });
-
-/** Rising order of versions such as 0.2.0 and 0.10.1; what is no number counts as 0. @param {string} a @param {string} b */
-export function compareVersions(a, b) {
-  const [left, right] = [a, b].map((text) => text.split(/[.+-]/).map((part) => Number.parseInt(part, 10) || 0));
-  for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
-    const difference = (left[at] ?? 0) - (right[at] ?? 0);
-    if (difference) return difference;
-  }
-  return 0;
-}
 
 /**
  * Hosts whose agent is older than the newest in the fleet, or speaks an older protocol than the server.

@@ -1,6 +1,7 @@
 /** What one can have a host do: one table, and when each is allowed. Decided from the server's state alone. */
 
 import { moment } from "./format.js";
+import { compareVersions } from "./versions.js";
 import { commandName } from "./words.js";
 
 /**
@@ -138,4 +139,13 @@ export function whyNot(action, host, live) {
   if (action.command === "stop") return host.pending_command ? "" : "Nothing runs";
   if (host.pending_command && !action.always) return `${commandName(host.pending_command)} is running`;
   return "";
+}
+
+/** Protocol from which on an agent compares what it runs with a generation of its own. */
+const COMPARES = "1.1";
+
+/** Why a host can't compare a generation now; empty when it can. @param {Host} host @param {boolean} live @returns {string} */
+export function whyNotCompare(host, live) {
+  const why = whyNot(actionOf("check"), host, live);
+  return why || (compareVersions(host.protocol ?? "", COMPARES) < 0 ? `The agent of ${host.host_id} is too old for this: update it` : "");
 }

@@ -67,25 +67,35 @@ export function factsOf(host, now) {
 }
 
 /**
- * Its generations, newest first, with what changed where the run that made one is known.
- * @param {Host} host @param {readonly Run[]} runs @param {number} now
+ * Its generations, newest first: with what each changed where the run that made it is known, and with what returning
+ * to it would change where that was compared since the host has the generation it has.
+ * @param {Host} host @param {readonly Run[]} runs newest first @param {number} now
  */
 export function generationsOf(host, runs, now) {
   return [...(host.facts?.generations ?? [])].reverse().map((generation) => {
-    const made = runs.find((run) => run.generation === String(generation.number) && run.outcome?.changes);
+    const number = String(generation.number);
+    const made = runs.find(
+      (run) => run.command !== "check" && run.generation === number && run.outcome?.changes && run.outcome.store_path === generation.store_path,
+    );
+    const compared = runs.find(
+      (run) => run.command === "check" && run.result === "ok" && run.options.generation === generation.number && run.generation === host.facts?.generation,
+    );
     return {
       number: generation.number,
-      title: `Generation ${generation.number}`,
+      title: `Generation ${number}`,
       when: generation.created_at === null ? "" : moment(generation.created_at, now),
-      age: generation.created_at === null ? "" : ago(generation.created_at, now),
       version: generation.version ?? "",
       path: generation.store_path ?? "",
       state: generation.current ? "runs now" : generation.selected ? "next boot" : generation.store_path === null ? "deleted" : "",
       possible: !generation.current && generation.store_path !== null,
       changes: made?.outcome?.changes ?? "",
+      back: compared ? wouldChange(compared) : "",
     };
   });
 }
+
+/** @param {Run} run a check that ended well */
+const wouldChange = ({ outcome, message }) => [outcome?.changes, outcome?.units].filter(Boolean).join("\n") || message;
 
 /** Its last runs as a strip, oldest first. @param {readonly Run[]} runs newest first @param {number} now */
 export function stripOf(runs, now) {

@@ -1,6 +1,6 @@
 /** One host's page: what it is and does, its load over the day, its generations and runs. */
 
-import { actionOf, whyNot } from "../core/actions.js";
+import { actionOf, whyNot, whyNotCompare } from "../core/actions.js";
 import { chips } from "../core/build.js";
 import { ago } from "../core/format.js";
 import { factsOf, generationsOf, stripOf } from "../core/host-facts.js";
@@ -124,7 +124,15 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
       buttons ??= new HostButtons({ "main-actions": byId("host-main", HTMLDivElement), "extra-actions": byId("host-extra", HTMLDivElement) }, host.host_id, hands);
       buttons.draw(host, app.live);
       const why = whyNot(actionOf("rollback"), host, app.live);
-      this.generations = generationsOf(host, runs, app.now()).map((one) => ({ ...one, disabled: String(Boolean(why) || !one.possible), why, label: `Roll back to generation ${one.number}` }));
+      const whyNoCompare = whyNotCompare(host, app.live);
+      const generations = generationsOf(host, runs, app.now()).map((one) => ({
+        ...one,
+        disabled: String(Boolean(why)),
+        why,
+        label: `Roll back to generation ${one.number}`,
+        compare: { disabled: String(Boolean(whyNoCompare)), why: whyNoCompare, label: `Compare generation ${one.number} with what runs` },
+      }));
+      if (JSON.stringify(generations) !== JSON.stringify(this.generations)) this.generations = generations;
       this.tick();
     },
 
@@ -159,9 +167,17 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
 
     /** @param {number} generation @param {Event} event */
     rollback(generation, event) {
+      this.act("rollback", generation, event);
+    },
+    /** @param {number} generation @param {Event} event */
+    compare(generation, event) {
+      this.act("check", generation, event);
+    },
+    /** @param {string} command @param {number} generation @param {Event} event */
+    act(command, generation, event) {
       const host = app.fleet.hosts.get(this.hostId);
       const button = /** @type {HTMLElement} */ (event.currentTarget);
-      if (host && button.getAttribute("aria-disabled") !== "true") void app.act(host, actionOf("rollback"), button, { generation });
+      if (host && button.getAttribute("aria-disabled") !== "true") void app.act(host, actionOf(command), button, { generation });
     },
   };
 };
