@@ -69,7 +69,11 @@ export class Chart {
     const { lines, unit, max } = this.options;
     const axis = { stroke: colour("faint"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     const series = lines.map(({ label, tone, dash }) => ({ label, stroke: colour(tone), width: 1.6, dash, points: { show: false }, value: (/** @type {any} */ _, /** @type {number|null} */ value) => (value === null ? "–" : `${value.toFixed(unit ? 0 : 1)}${unit}`) }));
-    const hour = (/** @type {any} */ _, /** @type {number} */ first, /** @type {number} */ last) => [Math.min(first, last - 3600), last];
+    const hour = () => {
+      const { at } = this.#data; // not what uPlot finds: of a single point, or before the first, that is no range
+      const last = at[at.length - 1] / 1000;
+      return [Math.min(at[0] / 1000, last - 3600), last];
+    };
     const scales = { x: { range: hour }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, max ?? Math.max(1, top * 1.1)] } };
     const day = (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => new Date(one * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
     probe.remove();

@@ -18,7 +18,7 @@ export class HostCharts {
     try {
       const { at = [], cpu = [], ram = [], swap = [], load = [] } = await this.api.get(`/hosts/${encodeURIComponent(hostId)}/metrics`);
       const column = (/** @type {(number|null)[]} */ values) => at.map((/** @type {number} */ _, /** @type {number} */ index) => values[index] ?? null);
-      if (!at.length) return "No load has been recorded yet.";
+      if (![cpu, ram, swap, load].some((values) => values.some((/** @type {number|null} */ value) => typeof value === "number"))) return "No load has been recorded yet.";
       this.#shares ??= new Chart(byId("chart-shares", HTMLDivElement), {
         unit: "%",
         max: 100,
