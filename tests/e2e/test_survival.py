@@ -64,6 +64,7 @@ def test_killed_in_the_middle_of_a_switch(here: Lab, victim: str) -> None:
     assert [run.id] == [r.run_id for r in here.client.runs("web1")]  # it ran once
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["freeze", "sever"])
 def test_connection_cut_for_20_seconds(here: Lab, way: str) -> None:
     proxy = Proxy(here.server.port)
@@ -152,6 +153,7 @@ os.write(1, b"\nno newline")
     assert expected == assert_whole(here, agent, run.id)
 
 
+@pytest.mark.long
 def test_heartbeats_arrive_at_their_interval_throughout_a_long_command(here: Lab) -> None:
     here.agent("web1", {"switch": "sleep 30"}, interval=1.0)
     run = here.client.run("web1", "switch")

@@ -112,6 +112,7 @@ def here(tmp_path: Path) -> Iterator[Lab]:
         yield made
 
 
+@pytest.mark.long
 def test_three_lines_of_python_and_the_command_work_from_the_client_extra(
     here: Lab, wheels: Path, tmp_path: Path
 ) -> None:
