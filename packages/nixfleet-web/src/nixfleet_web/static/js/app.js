@@ -23,7 +23,7 @@ export class App {
   /** @type {Set<() => void>} */ #statusListeners = new Set();
   /** @type {Fleet} */ #told = this.fleet;
   #telling = false;
-  /** @type {Ask} */ ask = async () => true;
+  /** @type {Ask} */ ask = async () => false;
   /** @type {Tell} */ tell = () => {};
   /** @type {(group: string) => void} shows only the hosts of a group */ narrow = () => {};
 

@@ -12,13 +12,14 @@ import { Connection } from "./shell/connection.js";
 import { Keys } from "./shell/keys.js";
 import { FLEET, Router, hostPath, settingsPath } from "./shell/route.js";
 import { Tab } from "./shell/tab.js";
+import { inTurn } from "./shell/turns.js";
 import { Bulk, bulkDialog } from "./ui/bulk.js";
 import { banner, confirm, toasts, topbar } from "./ui/chrome.js";
 import { fleetPage } from "./ui/fleet-page.js";
 import { Finder } from "./ui/finder.js";
 import { fresh } from "./ui/fresh.js";
 import { help } from "./ui/help.js";
-import { later } from "./ui/later.js";
+import { later, startParts } from "./ui/later.js";
 import { Pages } from "./ui/pages.js";
 import { RunPane } from "./ui/run-pane.js";
 import { byId } from "./view/dom.js";
@@ -77,12 +78,19 @@ const pane = new RunPane(app, Alpine, (log, dock) =>
   dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))),
 );
 
+/** What shows the fleet; what lies above the hosts comes first, so that they don't move. */
+const DRAW = [
+  () => problems.update(app.fleet, app.live, app.now()),
+  () => {
+    hosts.update(app.fleet, app.live, app.now());
+    hosts.mark(openHost);
+  },
+  () => formation.update(app.fleet),
+  () => tab.show(app.fleet, app.status.state === "lost"),
+];
 app.onFleet((fleet, before) => {
-  hosts.update(fleet, app.live, app.now());
-  problems.update(fleet, app.live, app.now());
-  formation.update(fleet);
-  hosts.mark(openHost);
-  tab.show(fleet, app.status.state === "lost");
+  if (before.synced) for (const draw of DRAW) draw();
+  else void inTurn(DRAW); // there is nothing yet of which a part could be older than another
   for (const run of fleet.runs.values()) {
     const known = before.runs.get(run.run_id);
     if (run.state === "ended" && known && known.state !== "ended") outcome.textContent = announcement(run);
@@ -174,13 +182,9 @@ Alpine.data("help", help(keys, byId("help", HTMLDialogElement)));
 
 connection.connect();
 void identify();
-// A moment later, so that neither half keeps the browser from drawing what is there.
-setTimeout(() => {
-  Alpine.start();
-  startMenu();
-  keys.start();
-  router.start();
-});
+keys.start();
+startMenu();
+setTimeout(() => void inTurn([...startParts(Alpine), () => router.start()]));
 setInterval(() => ticking.forEach((listener) => listener()), 1000);
 setInterval(() => void connection.check(), 15_000);
 addEventListener("online", () => void connection.check());

@@ -26,9 +26,11 @@ export const topbar = (app, finder) => () => ({
   settings: /** @type {string|null} */ (null),
   theme: THEMES.find((theme) => theme.name === recall("theme", "system")) ?? THEMES[0],
   init() {
-    app.onStatus(() => {
+    const show = () => {
       this.live = LIVE[app.status.state];
-    });
+    };
+    app.onStatus(show);
+    show();
     addEventListener("theme", (event) => {
       this.theme = THEMES.find((theme) => theme.name === /** @type {CustomEvent} */ (event).detail) ?? THEMES[0];
     });
@@ -59,6 +61,7 @@ export const banner = (app, retry, everySecond) => () => ({
   next: "",
   init() {
     app.onStatus(() => this.draw());
+    this.draw();
     everySecond(() => this.draw());
   },
   draw() {

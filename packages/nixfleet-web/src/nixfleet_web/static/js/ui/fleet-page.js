@@ -48,6 +48,7 @@ export const fleetPage = (app, list, selection, bulk, keys) => () => {
 
     init() {
       app.onFleet((fleet) => this.draw(fleet));
+      if (app.fleet.synced) this.draw(app.fleet);
       selection.listen(() => this.drawSelection());
       app.narrow = (group) => {
         this.group = "";

@@ -6,7 +6,7 @@ import { make } from "./dom.js";
 import { drawLine, drawNothing, drawWaiting } from "./log-line.js";
 import { LogWindow } from "./log-window.js";
 
-const SETTLES = 400; // milliseconds a key's smooth scrolling may still go on
+const SETTLES = 400; // milliseconds of rest after which a key's smooth scrolling has ended
 
 /** @typedef {import("../shell/log-data.js").LogData} LogData */
 
@@ -118,8 +118,9 @@ export class LogPane {
 
   /** See LogWindow. */
   scrolled() {
-    if (performance.now() < this.#heldUntil && this.scroller.scrollTop > 0) return this.#window.show(0), 0;
-    return this.#window.scrolled();
+    if (performance.now() >= this.#heldUntil || this.scroller.scrollTop === 0) return this.#window.scrolled();
+    this.toStart();
+    return 0;
   }
 
   /** The record at the top of the view. */
