@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
-from nixfleet_agent.journal import Journal, records
+from nixfleet_agent.journal import Journal
 from nixfleet_agent.runner.capture import Capture, cut, whole_characters
 from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runner.settle import _import_raw, reopen
+from nixfleet_agent.tail import records
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Options
 from nixfleet_protocol.record import Record

@@ -92,7 +92,7 @@ def test_the_helper_fetches_only_where_that_is_asked_for(
 def test_a_helper_gives_way_to_a_run(variables: dict[str, str]) -> None:
     asked = {**variables, "NIXFLEET_FETCH_INTERVAL": "10"}
     config = load(asked, connects=False)
-    from nixfleet_agent.repository import exclusive
+    from nixfleet_agent.lock import exclusive
 
     with exclusive(config, lambda: None):
         assert facts.main(config) == 0  # returns, though the run holds the repository

@@ -9,17 +9,9 @@ from hypothesis import strategies as st
 
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
-from nixfleet_agent.journal import (
-    Journal,
-    Piece,
-    Tail,
-    claim,
-    last_seq,
-    load_request,
-    load_result,
-    records,
-)
+from nixfleet_agent.journal import Journal, Piece, claim, load_request, load_result
 from nixfleet_agent.runner.settle import reopen
+from nixfleet_agent.tail import Tail, last_seq, records
 from nixfleet_protocol.messages import Options, Status
 from nixfleet_protocol.record import Record
 

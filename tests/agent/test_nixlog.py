@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
-from nixfleet_agent.journal import Journal, load_result, records
+from nixfleet_agent.journal import Journal, load_result
 from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.nix.reader import NixLog
 from nixfleet_agent.runner import settle
 from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runner.nixlog import NixOutput, recover
+from nixfleet_agent.tail import records
 from nixfleet_protocol.decode import read
 from nixfleet_protocol.messages import Options, ProgressState
 

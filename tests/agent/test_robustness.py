@@ -1,23 +1,22 @@
 """What a host does to an agent: clocks that jump, sleep, a full disk, a peer that comes and goes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from nixfleet_agent.doorbell import ring_once
-from nixfleet_agent.journal import records
 from nixfleet_agent.launch import RUNNER_LOG_MAX
+from nixfleet_agent.tail import records
 from nixfleet_protocol.messages import Heartbeat
 from tests.agent.conftest import Agent, Repo
 from tests.agent.fake_server import FakeServer
+from tests.support.small_disk import fill, mounted
 
 Make = Callable[..., Agent]
 HELD = "#!/bin/sh\necho began\nwhile ! [ -e ../go ]; do sleep 0.1; done\necho ended\nexit 3\n"
@@ -111,25 +110,8 @@ def test_time_spent_asleep_ends_the_connection_at_once(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount")
-    place = tmp_path / "small"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def fill(place: Path) -> Path:
-    """A file that takes all there is."""
-    path = place / "filler"
-    with path.open("ab", buffering=0) as file:
-        for size in (65536, 1024, 1):
-            with suppress(OSError):
-                while True:
-                    file.write(b"\0" * size)
-    return path
+    with mounted(tmp_path / "small", 4) as place:
+        yield place
 
 
 @pytest.mark.long

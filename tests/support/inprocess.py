@@ -8,9 +8,10 @@ from typing import Any
 from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
-from nixfleet_agent.journal import Journal, records
+from nixfleet_agent.journal import Journal
 from nixfleet_agent.runner.commands import Result, perform
 from nixfleet_agent.runner.context import Context
+from nixfleet_agent.tail import records
 from nixfleet_protocol.messages import Options, Outcome
 
 _runs = itertools.count(1)

@@ -12,7 +12,8 @@ from nixfleet_agent import kinds, platforms
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import swap_json
-from nixfleet_agent.repository import Repository, exclusive
+from nixfleet_agent.lock import exclusive
+from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner.context import Failed, Ran
 from nixfleet_agent.system import boot_id, failed_units, foreign
 from nixfleet_protocol import limits

@@ -1,11 +1,16 @@
 """Locks that die with their holder: flock on a file that says who holds it."""
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nixfleet_agent.config import Config
 
 
 class Held(Exception):
@@ -58,6 +63,23 @@ def is_held(path: str) -> bool:
         return True
     else:
         return False
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def exclusive(config: "Config", check: Callable[[], None]) -> Iterator[None]:
+    """Only one process works on the repository at a time; `check` is called while waiting and may raise."""
+    fd = os.open(os.path.join(config.state_dir, "repo.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                check()
+                time.sleep(0.05)
+        yield
     finally:
         os.close(fd)
 

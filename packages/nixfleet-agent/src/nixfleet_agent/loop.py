@@ -5,7 +5,6 @@ import os
 import selectors
 import signal
 import socket
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,19 +12,19 @@ from typing import Any
 
 from nixfleet_agent import doorbell
 from nixfleet_agent import events as e
-from nixfleet_agent.__about__ import __version__
-from nixfleet_agent.config import Config, ConfigError
-from nixfleet_agent.connection import Connection, Lost
+from nixfleet_agent.config import Config
+from nixfleet_agent.connection import Connection
 from nixfleet_agent.core import Core
 from nixfleet_agent.files import read_json, swap_json
 from nixfleet_agent.fresh import Fresh
 from nixfleet_agent.hands import HANDS, Hands
 from nixfleet_agent.launch import Launcher
+from nixfleet_agent.link import Link
 from nixfleet_agent.log import Log
 from nixfleet_agent.memory import drop_clean_text
 from nixfleet_agent.metrics import Meter
-from nixfleet_agent.resolver import Resolver
 from nixfleet_agent.runs import Runs
+from nixfleet_agent.status import status_of
 from nixfleet_protocol.decode import read
 from nixfleet_protocol.messages import Facts
 
@@ -47,11 +46,8 @@ class Loop:
         self._meter = Meter(config.metrics)
         self._selector = selectors.DefaultSelector()
         self._hands = Hands(config.resident_dir, runs, launcher, log, self._selector, self._tell)
-        self._resolver = Resolver()
         self._bell = doorbell.listen(config.resident_dir)
-        self._connection: Connection | None = None
-        self._watched: int | None = None
-        self._connect_at: float | None = None
+        self._link = Link(config, self._selector, self._tell, self._on_open)
         self._exit: tuple[int, float] | None = None
         self._pending: deque[e.Action] = deque()
         self._terminated = False
@@ -64,21 +60,20 @@ class Loop:
     def run(self) -> int:
         """Serve until told to stop."""
         self._prepare()
-        self._start_facts()
+        self._read_facts()
+        self._hands.helper("facts")
         self._apply(self._core.begin(time.monotonic(), _wall()))
         while True:
             self._turn()
-            if self._exit and (self._connection is None or time.monotonic() >= self._exit[1]):
+            if self._exit and (not self._link.there or time.monotonic() >= self._exit[1]):
                 break
-        if self._connection:
-            self._connection.abandon()
+        self._link.abandon()
         self._write_status(connection="not running")
         return self._exit[0]
 
     def _prepare(self) -> None:
-        wake, woken = self._wake = (
-            socket.socketpair()
-        )  # kept: a closed one's number would go to the next socket
+        # Kept: a closed one's number would go to the next socket.
+        wake, woken = self._wake = socket.socketpair()
         for end in self._wake:
             end.setblocking(False)
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
@@ -86,7 +81,6 @@ class Loop:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._watch(wake, lambda mask: _drain(wake))
-        self._watch(self._resolver.fileno(), self._on_resolved)
         if self._bell:
             self._watch(self._bell, self._on_bell)
 
@@ -105,17 +99,13 @@ class Loop:
             self._tell(e.ChildEnded())
         now = time.monotonic()
         self._notice_suspend()
-        if self._connection:
-            self._try(lambda connection: connection.check(now))
-        elif self._connect_at is not None and now >= self._connect_at and not self._exit:
-            self._connect_at = None
-            self._connect(now)
+        self._link.turn(now)
         wake_at = self._core.wake_at
         if wake_at is not None and now >= wake_at:
             self._tell(e.Tick())
         if now >= self._fresh.due_at:
             self._freshen(now)
-        self._rewatch()
+        self._link.watch()
         self._write_status()
 
     def _timeout(self) -> float:
@@ -123,7 +113,7 @@ class Loop:
         times = [
             self._core.wake_at,
             None if self._core.running else self._fresh.due_at,
-            self._connect_at if self._connection is None else self._connection.deadline,
+            self._link.due_at,
         ]
         times.append(self._exit[1] if self._exit else None)
         if self._bell is None and self._core.running:
@@ -140,22 +130,17 @@ class Loop:
             if text == "facts":
                 self._read_facts()
             elif text == "reconnect":  # a switch asks whether the server can still be reached
-                self._connect_anew()
+                self._link.anew("connecting anew, as a switch asks")
             elif text == "connect":  # a switch waits for us: its window is too short to wait in
-                self._connect_at = self._connect_at and min(self._connect_at, time.monotonic())
+                self._link.hurry()
             else:
                 self._tell(e.Rang(text))
 
-    def _connect_anew(self) -> None:
-        if self._connection:
-            self._lost("connecting anew, as a switch asks")
-            self._connect_at = time.monotonic()
-
     def _notice_suspend(self) -> None:
         slept = _suspended()
-        if slept - self._slept > SLEPT and self._connection:
+        if slept - self._slept > SLEPT and self._link.there:
             self._log.info("the host was asleep", seconds=round(slept - self._slept))
-            self._lost("the host was asleep")
+            self._link.lost("the host was asleep")
         self._slept = slept
 
     # Core
@@ -174,8 +159,7 @@ class Loop:
             more = self._core.step(event, time.monotonic(), _wall()) if event else []
             self._pending.popleft()
             self._pending.extend(more)
-        if self._connection:
-            self._try(lambda connection: connection.flush())
+        self._link.use(lambda connection: connection.flush())
 
     def _do(self, action: e.Action) -> e.Event | None:
         kind = type(action)
@@ -186,108 +170,35 @@ class Loop:
             for frame in action.frames:
                 connection.send(frame)
 
-        self._try(send)
+        self._link.use(send)
 
     def _do_close(self, action: e.Close) -> None:
         now = time.monotonic()
-        self._try(lambda connection: connection.close(action.code, action.reason, now))
+        self._link.use(lambda connection: connection.close(action.code, action.reason, now))
 
     def _do_connect(self, action: e.Connect) -> None:
-        self._connect_at = time.monotonic() + action.delay
+        self._link.connect_in(action.delay)
 
     def _do_sample(self, action: e.Sample) -> e.Event:
         metrics = self._meter.sample()
         self._drop_in -= 1
-        if (
-            self._drop_in == 0
-        ):  # by the second heartbeat everything has been imported and run that start-up needs
+        if self._drop_in == 0:
             drop_clean_text()
         self._freshen(time.monotonic())
         return e.Sampled(metrics)
 
     def _do_exit(self, action: e.Exit) -> None:
         self._exit = (action.code, time.monotonic() + EXIT_LIMIT)
+        self._link.leaving = True
 
     def _do_say(self, action: e.Say) -> None:
         getattr(self._log, action.level)(action.event, **action.fields)
 
-    # Connection
-
-    def _connect(self, now: float) -> None:
-        server = self._config.url
-        assert server
-        try:
-            token = self._config.read_token()
-            tls = ssl.create_default_context(cafile=self._config.ca_file) if server.tls else None
-        except ConfigError as error:
-            self._tell(e.Closed(str(error)))
-            return
-        except OSError as error:
-            self._tell(e.Closed(f"NIXFLEET_CA_FILE={self._config.ca_file}: {error.strerror or error}"))
-            return
-        self._connection = Connection(
-            server,
-            token,
-            tls,
-            f"nixfleet-agent/{__version__}",
-            opened=self._on_open,
-            received=lambda frame: self._tell(e.Received(frame)),
-            now=now,
-        )
-        self._resolver.ask(server.host, server.port)
-
-    def _on_resolved(self, mask: int) -> None:
-        answer = self._resolver.answer()
-        if answer is not None and self._connection and self._connection.phase == "resolving":
-            now = time.monotonic()
-            self._try(lambda connection: connection.resolved(answer, now))
-
     def _on_open(self) -> None:
         self._tell(e.Opened())
-        self._drop_in = 2
-
-    def _on_ready(self, mask: int) -> None:
-        now = time.monotonic()
-        self._try(lambda connection: connection.ready(mask, now))
-
-    def _try(self, use: Callable[[Connection], None]) -> None:
-        """Use the connection, if there is one; when that is its end, tell the core."""
-        if self._connection is None:
-            return
-        try:
-            use(self._connection)
-        except Lost as lost:
-            self._lost(str(lost))
-        else:
-            self._rewatch()
-
-    def _lost(self, reason: str) -> None:
-        connection, self._connection = self._connection, None
-        self._rewatch()
-        if connection:
-            connection.abandon()
-        if not self._exit:
-            self._tell(e.Closed(reason))
-
-    def _rewatch(self) -> None:
-        """Watch the connection's socket for just what it waits for."""
-        fd = self._connection.fileno() if self._connection else None
-        if self._watched is not None and self._watched != fd:
-            self._selector.unregister(self._watched)
-            self._watched = None
-        if fd is None or self._connection is None:
-            return
-        if self._watched is None:
-            self._selector.register(fd, self._connection.wants, self._on_ready)
-            self._watched = fd
-        elif self._selector.get_key(fd).events != self._connection.wants:
-            self._selector.modify(fd, self._connection.wants, self._on_ready)
+        self._drop_in = 2  # by the second heartbeat everything has been imported and run that start-up needs
 
     # Files
-
-    def _start_facts(self) -> None:
-        self._read_facts()
-        self._hands.helper("facts")
 
     def _freshen(self, now: float) -> None:
         if self._fresh.wanted(now, busy=self._core.running is not None):
@@ -301,28 +212,7 @@ class Loop:
                 self._tell(e.FactsRead(read(Facts, found)))
 
     def _write_status(self, **more: Any) -> None:
-        core = self._core
-        running = core.running
-        status = {
-            "pid": os.getpid(),
-            "hostname": self._config.hostname,
-            "version": __version__,
-            "url": str(self._config.url),
-            "connection": core.connection,
-            "started": self._started,
-            "opened": core.opened_at,
-            "lost": core.lost_at,
-            "goodbye": core.away_until,
-            "error": core.error,
-            "server_version": core.registered.server_version if core.registered else None,
-            "protocol": core.registered.protocol if core.registered else None,
-            "last_heartbeat_at": core.beat_sent_at,
-            "running": {"run_id": running.run_id, "command": running.command, "pid": running.pid}
-            if running
-            else None,
-            "undelivered": core.undelivered,
-            **more,
-        }
+        status = {**status_of(self._core, self._config, self._started), **more}
         if status != self._status:
             self._status = status
             with contextlib.suppress(OSError):

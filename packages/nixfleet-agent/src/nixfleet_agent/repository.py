@@ -5,49 +5,20 @@ damaged. Nothing that a server sends can become an option, a transport or a prog
 """
 
 import contextlib
-import fcntl
 import os
-import re
 import shutil
 import stat
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from nixfleet_agent.address import redact
 from nixfleet_agent.config import Config
 from nixfleet_agent.files import read_json, swap_json
+from nixfleet_agent.git import NETWORK_TIMEOUT, Git, Runs, why
 from nixfleet_agent.gitenv import LOCAL_UPLOAD_PACK, git_env, is_local
-from nixfleet_agent.runner.context import Context, Failed, Ran
+from nixfleet_agent.runner.context import Context, Failed
 from nixfleet_agent.signatures import check_commit, check_owner
-from nixfleet_agent.system import foreign
-
-NETWORK_TIMEOUT = 900.0
-"""Seconds for a clone or fetch: a big repository on a slow line, but not for ever (an auth prompt never ends)."""
-_COMPLAINTS = (
-    "no such identity: ",
-    "are too open",
-    "Permission denied (",
-    "Host key verification failed",
-    "Could not resolve host",
-    "Connection refused",
-    "timed out",
-    "ERROR: ",
-    "fatal: ",
-    "error: ",
-)
-"""What a line that tells the reason holds, the most telling first."""
-_OFFENDING = re.compile(rb"^Offending .* key in (\S.*?)\r?$", re.MULTILINE)
-_QUERY_TIMEOUT = 60.0
-
-
-class Runs(Protocol):
-    """Runs a program with its output going somewhere; `Context.run` does."""
-
-    def __call__(
-        self, argv: list[str], cwd: str, *, env: Mapping[str, str] | None = None, timeout: float | None = None
-    ) -> Ran: ...
 
 
 class Wanted(NamedTuple):
@@ -67,6 +38,7 @@ class Repository:
         self.path = config.repository
         self._config = config
         self._env = git_env(config)
+        self._git = Git(self.path, self._env)
         self._wanted = os.path.join(config.state_dir, "wanted.json")
 
     def pull(self, context: Context) -> None:
@@ -74,16 +46,18 @@ class Repository:
         ref = context.request.options.ref
         if not self._config.repo_url:
             context.note(f"pull: fast-forward of {self.path}")
-            self._must(context.run, "pull", "pull", "--ff-only", "--", "origin", ref or self._config.branch)
+            self._git.must(
+                context.run, "pull", "pull", "--ff-only", "--", "origin", ref or self._config.branch
+            )
             self._check_head(context.note)
             return
         self.prepare(context.run, context.note)
         context.note(f"pull: {ref or self._config.branch} from {redact(self._config.repo_url)}")
         target = self._fetch(context.run, context.note, ref)
-        self._must(context.run, "reset", "reset", "--hard", target, "--")
+        self._git.must(context.run, "reset", "reset", "--hard", target, "--")
         if ref is None:
             self.want(target)
-        self._must(context.run, "clean", "clean", "-ffdx")
+        self._git.must(context.run, "clean", "clean", "-ffdx")
 
     @property
     def env(self) -> dict[str, str]:
@@ -96,8 +70,8 @@ class Repository:
             self.prepare(run, note)
             commit = self._fetch(run, note, ref)
         else:
-            self._must(run, "fetch", "fetch", "--end-of-options", "origin", ref or self._config.branch)
-            commit = self._ask("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}") or ""
+            self._git.must(run, "fetch", "fetch", "--end-of-options", "origin", ref or self._config.branch)
+            commit = self._git.ask("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}") or ""
             if not commit:
                 raise Failed("the fetch brought no commit")
         if ref is None:
@@ -122,12 +96,12 @@ class Repository:
 
     def behind(self, commit: str) -> int | None:
         """How many commits lie between what is checked out and a fetched commit; None if that can't be told."""
-        found = self._ask("rev-list", "--count", "--end-of-options", f"HEAD..{commit}")
+        found = self._git.ask("rev-list", "--count", "--end-of-options", f"HEAD..{commit}")
         return int(found) if found and found.isdigit() else None
 
     def dirty(self) -> bool | None:
         """Whether the working tree has changes of its own; None if git can't tell."""
-        found = self._ask("--no-optional-locks", "status", "--porcelain")
+        found = self._git.ask("--no-optional-locks", "status", "--porcelain")
         return None if found is None else bool(found)
 
     @contextlib.contextmanager
@@ -136,7 +110,7 @@ class Repository:
         self.check(commit, context.note)
         tree = os.path.join(self._config.state_dir, "worktree")
         self._remove_worktree(tree)
-        self._must(context.run, "worktree", "worktree", "add", "--detach", "--force", "--", tree, commit)
+        self._git.must(context.run, "worktree", "worktree", "add", "--detach", "--force", "--", tree, commit)
         try:
             yield tree
         finally:
@@ -144,17 +118,16 @@ class Repository:
 
     def _remove_worktree(self, tree: str) -> None:
         shutil.rmtree(tree, ignore_errors=True)
-        self._ask("worktree", "prune")
+        self._git.ask("worktree", "prune")
 
     def ensure(self, context: Context) -> None:
         """See that there is a working tree to work in; an isolated one is cloned if need be."""
         if self._config.repo_url:
             self.prepare(context.run, context.note)
-            if (
-                self._config.allowed_signers
-            ):  # a signature is worth nothing for a tree that is no longer the commit's
-                self._must(context.run, "reset", "reset", "--quiet", "--hard", "HEAD", "--")
-                self._must(context.run, "clean", "clean", "--quiet", "-ffdx")
+            # A signature is worth nothing for a tree that is no longer the commit's.
+            if self._config.allowed_signers:
+                self._git.must(context.run, "reset", "reset", "--quiet", "--hard", "HEAD", "--")
+                self._git.must(context.run, "clean", "clean", "--quiet", "-ffdx")
         elif problem := self.problem():
             raise Failed(f"{problem}: clone the repository there")
         self._check_head(context.note)
@@ -172,7 +145,7 @@ class Repository:
         if self._config.repo_dir:
             check_owner(self.path)
         self.check(self.head() or "HEAD", note)
-        if self._config.repo_dir and self._ask("status", "--porcelain", "--ignored") != "":
+        if self._config.repo_dir and self._git.ask("status", "--porcelain", "--ignored") != "":
             raise Failed(
                 f"{self.path} holds files that are no part of its signed commit: commit or remove them "
                 "(`git status --ignored` lists them)"
@@ -191,7 +164,7 @@ class Repository:
 
     def head(self) -> str | None:
         """The commit that is checked out, or None."""
-        return self._ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}") or None
+        return self._git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}") or None
 
     def problem(self) -> str | None:
         """Why the repository can't be used as it is, or None."""
@@ -211,7 +184,7 @@ class Repository:
         ran = run(argv, os.path.dirname(self.path), env=self._env, timeout=NETWORK_TIMEOUT)
         if ran.exit_code:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise Failed(_why("clone", ran), ran.exit_code)
+            raise Failed(why("clone", ran), ran.exit_code)
         if os.path.islink(self.path) or os.path.isfile(self.path):
             os.unlink(self.path)
         else:
@@ -226,11 +199,11 @@ class Repository:
             return "there is no clone yet"
         if not stat.S_ISDIR(mode):
             return f"{self.path} is not a directory"
-        if self._ask("rev-parse", "--git-dir") != ".git":
+        if self._git.ask("rev-parse", "--git-dir") != ".git":
             return "the clone is damaged (no git directory)"
-        if self._ask("config", "--get", "remote.origin.url") != self._config.repo_url:
+        if self._git.ask("config", "--get", "remote.origin.url") != self._config.repo_url:
             return "the repository's URL has changed"
-        if self._ask("rev-list", "--objects", "-1", "--quiet", "HEAD", "--") is None:
+        if self._git.ask("rev-list", "--objects", "-1", "--quiet", "HEAD", "--") is None:
             return "the clone is damaged (objects are missing)"
         return None
 
@@ -245,81 +218,25 @@ class Repository:
             argv = ["git", "fetch", "--no-tags", "--end-of-options", "origin", spec]
             ran = run(argv, self.path, env=self._env, timeout=NETWORK_TIMEOUT)
             if ran.exit_code == 0:
-                target = self._ask(
+                target = self._git.ask(
                     "rev-parse", "--verify", "--quiet", f"{local if kind else branch}^{{commit}}"
                 )
                 if target:
                     self.check(target, note)
                     return target
                 raise Failed(f"there is no branch, tag or commit {branch} in the repository")
-            sound = self._ask("fsck", "--connectivity-only", "--no-dangling", "--no-progress") is not None
+            sound = self._git.ask("fsck", "--connectivity-only", "--no-dangling", "--no-progress") is not None
             if sound or attempt == 2:
-                raise Failed(_why("fetch", ran), ran.exit_code)
+                raise Failed(why("fetch", ran), ran.exit_code)
             note("clone: its history is damaged, so it is made anew")
             self._clone(run, note)
         raise AssertionError("the second attempt returns or raises")
 
     def _kind(self, ref: str) -> str | None:
         """`heads`, `tags`, or None when the remote has neither of that name: then it may be a commit."""
-        listed = self._ask("ls-remote", "--", "origin", f"refs/heads/{ref}", f"refs/tags/{ref}") or ""
+        listed = self._git.ask("ls-remote", "--", "origin", f"refs/heads/{ref}", f"refs/tags/{ref}") or ""
         names = [line.partition("\t")[2] for line in listed.splitlines()]
         return next((kind for kind in ("heads", "tags") if f"refs/{kind}/{ref}" in names), None)
-
-    def _must(self, run: Runs, what: str, *words: str) -> None:
-        ran = run(["git", *words], self.path, env=self._env, timeout=NETWORK_TIMEOUT)
-        if ran.exit_code:
-            raise Failed(_why(what, ran), ran.exit_code)
-
-    def _ask(self, *words: str) -> str | None:
-        """A short question to git: its answer, or None when it fails."""
-        try:
-            done = subprocess.run(
-                ["git", *words],
-                cwd=self.path,
-                env={**foreign(), **self._env, "LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=_QUERY_TIMEOUT,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
-
-
-@contextlib.contextmanager
-def exclusive(config: Config, check: Callable[[], None]) -> Iterator[None]:
-    """Only one process works on the repository at a time; `check` is called while waiting and may raise."""
-    fd = os.open(os.path.join(config.state_dir, "repo.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                check()
-                time.sleep(0.05)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _why(what: str, ran: Ran) -> str:
-    if ran.late:
-        return f"{what} took longer than {NETWORK_TIMEOUT:g} s and was ended"
-    if b"REMOTE HOST IDENTIFICATION HAS CHANGED" in ran.tail:
-        found = _OFFENDING.search(ran.tail)
-        where = f": remove the line {found[1].decode(errors='replace')}" if found else ""
-        return f"{what} refused: the repository's server shows another SSH host key than before. If that is right{where}"
-    reason = reason_of(ran.tail) or ran.last_line
-    return f"{what} failed with exit code {ran.exit_code}" + (f": {redact(reason)}" if reason else "")
-
-
-def reason_of(tail: bytes) -> str:
-    """What git or ssh says went wrong. Their last words are advice ("and the repository exists."), not the reason."""
-    lines = [line.strip() for line in tail.decode(errors="replace").splitlines()]
-    return next((line for words in _COMPLAINTS for line in lines if words in line), "")[:300]
 
 
 def _remove_stale_locks(git_dir: str) -> None:

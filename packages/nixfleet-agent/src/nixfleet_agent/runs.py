@@ -6,8 +6,9 @@ import time
 
 from nixfleet_agent.events import Known, Seen
 from nixfleet_agent.files import SHARED, read_json
-from nixfleet_agent.journal import SHIELD, Tail, last_seq, load_request, load_result, runs_dir
+from nixfleet_agent.journal import SHIELD, load_request, load_result, runs_dir
 from nixfleet_agent.lock import is_held
+from nixfleet_agent.tail import Tail, last_seq
 from nixfleet_protocol.decode import read
 from nixfleet_protocol.messages import ProgressState
 

@@ -4,13 +4,42 @@ import json
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.files import read_json
 from nixfleet_agent.lock import is_held
 
+if TYPE_CHECKING:
+    from nixfleet_agent.config import Config
+    from nixfleet_agent.core import Core
+
 EXIT = {"connected": 0, "not running": 1}
 """Exit codes; whatever else the connection may be, it is none: 3."""
+
+
+def status_of(core: "Core", config: "Config", started: float) -> dict[str, Any]:
+    """What a resident writes about itself; `started` by the monotonic clock."""
+    running = core.running
+    return {
+        "pid": os.getpid(),
+        "hostname": config.hostname,
+        "version": __version__,
+        "url": str(config.url),
+        "connection": core.connection,
+        "started": started,
+        "opened": core.opened_at,
+        "lost": core.lost_at,
+        "goodbye": core.away_until,
+        "error": core.error,
+        "server_version": core.registered.server_version if core.registered else None,
+        "protocol": core.registered.protocol if core.registered else None,
+        "last_heartbeat_at": core.beat_sent_at,
+        "running": {"run_id": running.run_id, "command": running.command, "pid": running.pid}
+        if running
+        else None,
+        "undelivered": core.undelivered,
+    }
 
 
 def load(state_dir: str) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from nixfleet_agent import __about__
 from nixfleet_agent.config import Config
 from nixfleet_agent.doctor.finding import Finding
 from nixfleet_agent.files import NotPrivate
+from nixfleet_agent.git import reason_of
 from nixfleet_agent.gitenv import git_env
 from nixfleet_agent.launch import REQUEST_MAX
 from nixfleet_agent.lock import is_held
-from nixfleet_agent.repository import reason_of
 from nixfleet_agent.runner.context import Failed
 from nixfleet_agent.signatures import check_file
 from nixfleet_agent.state import resident_uid

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from nixfleet_agent import kinds, platforms, update
-from nixfleet_agent.repository import Repository, exclusive
+from nixfleet_agent.lock import exclusive
+from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner import reboot, tests
 from nixfleet_agent.runner.context import Context, Done, Ended, Failed
 from nixfleet_protocol.messages import Outcome, TestReport

@@ -16,12 +16,13 @@ from nixfleet_agent import facts
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk, read_json
-from nixfleet_agent.journal import Journal, directory, load_request, load_result, records, runs_dir
+from nixfleet_agent.journal import Journal, directory, load_request, load_result, runs_dir
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.runner import cgroup, expired, nixlog, pending, reboot, report, timer
 from nixfleet_agent.runner.capture import Capture
 from nixfleet_agent.runner.main import store
 from nixfleet_agent.system import boot_id
+from nixfleet_agent.tail import records
 from nixfleet_protocol.messages import Status
 
 GRACE = 3.0

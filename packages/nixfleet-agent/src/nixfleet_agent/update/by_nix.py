@@ -10,8 +10,9 @@ from typing import Any
 
 from nixfleet_agent import platforms
 from nixfleet_agent.__about__ import __version__
+from nixfleet_agent.lock import exclusive
 from nixfleet_agent.platforms.nix import NIX, NixHost
-from nixfleet_agent.repository import Repository, exclusive
+from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner.context import Context, Done, Failed
 
 FLAKE_UPDATE_SINCE = (2, 19)

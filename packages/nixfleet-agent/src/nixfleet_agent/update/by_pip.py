@@ -2,7 +2,7 @@
 
     fetch     the newest version and what it needs anew, as wheels; nothing is installed
     try       installed beside, started once: a version that can't start here never takes the place of one that can
-    install   the old files are kept as links
+    install   what was tried takes the place of the old files, in one step of the file system
     restart   the resident starts anew, and must reach the server; else the old files come back, and it starts anew again
 
 Which index that is, pip's own settings say (pip.conf, PIP_INDEX_URL). The network is used by the first step only.
@@ -16,19 +16,17 @@ import json
 import os
 import pkgutil
 import re
-import shutil
 import signal
 import sys
-import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
 
 import nixfleet_agent
 import nixfleet_protocol
 from nixfleet_agent.runner import probes, resident
 from nixfleet_agent.runner.context import Context, Done, Ended, Failed
 from nixfleet_agent.runner.keeper import is_confirmed
+from nixfleet_agent.update.site import copied, holder, plain
 
 FETCH_TIMEOUT = 900.0
 _INSTALL_TIMEOUT = 300.0
@@ -58,18 +56,17 @@ def run(context: Context, installed: importlib.metadata.Distribution) -> Done:
             argv = [*_PIP, "wheel", "--wheel-dir", wheels, "--no-deps", *exactly]
             _must(context, f"version {new} could not be fetched", argv, FETCH_TIMEOUT)
             step.message = f"the newest is {new}"
-        offline = ["--no-index", "--find-links", wheels, "--no-deps", *exactly]
+        trial = os.path.join(place, "trial")
         with context.step("try", new):
-            _try(context, os.path.join(place, "trial"), offline, new)
+            _try(context, trial, ["--no-index", "--find-links", wheels, "--no-deps", *exactly], new)
         _load_everything()
-        with _kept(site) as restore, context.shielded():
+        with copied(site) as files, context.shielded():
+            with context.step("install", new):
+                files.put(trial, wanted)
             try:
-                with context.step("install", new):
-                    argv = [*_PIP, "install", "--upgrade", *offline]
-                    _must(context, f"version {new} could not be installed", argv, _INSTALL_TIMEOUT)
                 confirmed = _restart(context, new)
             except (Failed, Ended, OSError) as error:
-                restore()
+                files.restore()
                 if isinstance(error, Failed) and error.result == "rolled_back":
                     _wait_for(context, old)
                 raise
@@ -102,14 +99,23 @@ def _report(context: Context, place: str, *words: str) -> dict[str, str]:
     _must(context, "the newest version could not be learnt", argv, FETCH_TIMEOUT)
     with open(report, encoding="utf-8") as file:
         found = [item["metadata"] for item in json.load(file)["install"]]
-    return {re.sub(r"[-_.]+", "-", item["name"]).lower(): item["version"] for item in found}
+    return {plain(item["name"]): item["version"] for item in found}
 
 
 def _try(context: Context, trial: str, offline: list[str], new: str) -> None:
     """Install the new version beside the old one and start it there. Raises Failed; nothing has changed then."""
-    argv = [*_PIP, "install", "--quiet", "--target", trial, *offline]
+    argv = [
+        *_PIP,
+        "install",
+        "--quiet",
+        "--ignore-installed",
+        "--no-warn-script-location",
+        "--prefix",
+        trial,
+        *offline,
+    ]
     _must(context, f"version {new} could not be tried", argv, _INSTALL_TIMEOUT)
-    env = {"PYTHONPATH": trial}
+    env = {"PYTHONPATH": holder(trial, "nixfleet_agent")}
     for words in (["-c", _STARTS], ["-m", "nixfleet_agent", "--version"]):
         ran = context.run([sys.executable, "-P", *words], "/", env=env, timeout=_START_TIMEOUT)
         if ran.exit_code or (words[0] == "-m" and ran.last_line.split()[-1:] != [new]):
@@ -164,44 +170,6 @@ def _wait_for(context: Context, old: str) -> None:
             asked = now + 5
             _start_anew(context)
         time.sleep(_LOOK_EVERY)
-
-
-@contextlib.contextmanager
-def _kept(site: str) -> "Iterator[Restore]":
-    """Keep the installed files as links while they are replaced; what is given back puts them in place again."""
-    beside = tempfile.mkdtemp(prefix=".nixfleet-before-", dir=os.path.dirname(site))
-    try:
-        kept = os.path.join(beside, "site")
-        shutil.copytree(site, kept, symlinks=True, copy_function=_link)
-        scripts = sysconfig.get_path("scripts")
-        names = [name for name in os.listdir(scripts) if name.startswith("nixfleet")]
-        for name in names:
-            shutil.copy2(os.path.join(scripts, name), os.path.join(beside, name))
-        yield Restore(site, kept, {os.path.join(beside, name): os.path.join(scripts, name) for name in names})
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-class Restore:
-    """Puts the files before an installation back."""
-
-    def __init__(self, site: str, kept: str, scripts: dict[str, str]) -> None:
-        self._site, self._kept, self._scripts = site, kept, scripts
-
-    def __call__(self) -> None:
-        """Raises OSError."""
-        aside = f"{self._kept}.new"
-        os.rename(self._site, aside)
-        os.rename(self._kept, self._site)
-        for kept, script in self._scripts.items():
-            os.replace(kept, script)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _load_everything() -> None:
