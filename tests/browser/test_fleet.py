@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -10,7 +11,7 @@ from nixfleet_protocol.messages import Facts, Metrics
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import LogIn
 from tests.browser.simulated import SimulatedAgent
-from tests.support.lab import Lab, until
+from tests.support.lab import Lab, lab, until
 
 pytestmark = pytest.mark.needs("chromium", "git")
 
@@ -168,3 +169,16 @@ def test_the_theme_can_be_chosen_and_is_kept(fleet: Lab, log_in: LogIn) -> None:
     page.reload()
     expect(page.get_by_role("button", name="Theme: light")).to_be_visible()
     assert page.evaluate(background) != dark
+
+
+def test_hosts_that_say_nothing_are_not_said_to_be_filtered(tmp_path: Path, log_in: LogIn) -> None:
+    """Nothing is heard after the first picture that could put it right."""
+    with lab(tmp_path) as here:
+        here.server.add_host("silent")
+        page = log_in(here)
+        expect(page.locator('[data-host="silent"]')).to_be_visible()
+        expect(page.get_by_text("No host is like that")).to_be_hidden()
+        page.get_by_role("searchbox", name="Filter the hosts").fill("another")
+        expect(page.get_by_text("No host is like that")).to_be_visible()
+        page.get_by_role("button", name="Show all hosts").click()
+        expect(page.locator('[data-host="silent"]')).to_be_visible()

@@ -17,7 +17,9 @@ def test_a_generation_says_what_it_changed_is_compared_and_returned_to(
 ) -> None:
     host = NixHost(tmp_path / "host")
     (host.root / "run/systemd/system").mkdir(parents=True)
-    fleet.nix_agent(host, NIXFLEET_CONFIRM_TIMEOUT="30")
+    fleet.nix_agent(
+        host, NIXFLEET_CONFIRM_TIMEOUT="30", NIXFLEET_INTERVAL="300"
+    )  # what ends is told by itself
     for version in ("1.0", "2.0"):
         host.commit({"version": version})
         assert fleet.client.run("web1", "pull-switch").wait(60).result == "ok"

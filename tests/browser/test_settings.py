@@ -55,7 +55,8 @@ def test_a_token_is_made_shown_once_works_and_is_revoked(fleet: Lab, log_in: Log
 
 def test_one_time_tokens_are_listed_with_what_came_of_them_and_revoked(fleet: Lab, log_in: LogIn) -> None:
     with Client(url=fleet.server.url, token=fleet.server.add_token("enroller", "admin")) as client:
-        used, waiting = client.add_enroll_token("let-in"), client.add_enroll_token("not-yet")
+        names = ("let-in", "not-yet", "meanwhile")
+        used, waiting, raced = (client.add_enroll_token(name) for name in names)
     enrol = f"{fleet.server.url}/api/v1/enroll"
     assert httpx.post(enrol, json={"token": used.token, "hostname": "let-in"}).status_code == 201
     settings = part(page := log_in(fleet), fleet, "tokens")
@@ -68,7 +69,14 @@ def test_one_time_tokens_are_listed_with_what_came_of_them_and_revoked(fleet: La
     row.get_by_role("button", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(row).to_have_count(0)
+    expect(settings.get_by_role("heading", name="One-time tokens")).to_be_focused()  # its row is gone
     assert httpx.post(enrol, json={"token": waiting.token, "hostname": "not-yet"}).status_code == 403
+    row = listed.get_by_role("row").filter(has_text="meanwhile")
+    row.get_by_role("button", name="Revoke").click()
+    assert httpx.post(enrol, json={"token": raced.token, "hostname": "meanwhile"}).status_code == 201
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(settings.get_by_text("it has let in meanwhile already")).to_be_visible()
+    expect(row).to_contain_text("let in")
     assert waiting.token not in page.content()
 
 

@@ -1,8 +1,10 @@
 """Tokens for scripts and for enrolment."""
 
 import httpx
+import pytest
 
 from nixfleet_server.store import access
+from nixfleet_server.store import enroll as enroll_store
 from tests.server.support import FakeAgent, FakeBrowser, ServerThread, problem, until
 
 
@@ -85,6 +87,9 @@ def test_an_enrolment_token_lets_one_agent_in(server: ServerThread, boss: httpx.
         assert agent.register().host_id == "db1"
     [listed] = boss.get("/api/v1/enroll-tokens").json()["tokens"]
     assert listed["used_by"] == "db1"
+    late = boss.delete(f"/api/v1/enroll-tokens/{listed['id']}")
+    assert problem(late) == (409, "token_used")  # not a success: who had it is in
+    assert "let in db1 already" in late.json()["detail"]
     entry = next(e for e in boss.get("/api/v1/audit").json()["entries"] if e["outcome"] == "ok")
     assert (entry["who"], entry["action"], entry["subject"]) == ("db1", "enroll", "db1")
 
@@ -109,6 +114,26 @@ def test_enrolment_tokens_expire_are_revoked_and_do_not_take_a_host_over(
     assert enroll(free["token"]).status_code == 201  # the refusals used nothing up
     with FakeAgent(server, web1) as agent:
         agent.register()
+
+
+def test_only_tokens_that_wait_count_towards_the_most(
+    server: ServerThread, boss: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enroll_store, "TOKENS_MAX", 3)
+    for name in ("a", "b", "c", "d", "e"):
+        made = boss.post("/api/v1/enroll-tokens", json={"host": name}).json()
+        with server.client() as stranger:
+            body = {"token": made["token"], "hostname": name}
+            assert stranger.post("/api/v1/enroll", json=body).status_code == 201
+    for _ in range(3):
+        waiting = boss.post("/api/v1/enroll-tokens", json={})
+        assert waiting.status_code == 201
+    full = boss.post("/api/v1/enroll-tokens", json={})
+    assert problem(full) == (409, "too_many_tokens")
+    listed = boss.get("/api/v1/enroll-tokens").json()["tokens"]
+    assert [one["used_by"] for one in listed] == [None, None, None, "e", "d"]  # of the used ones the newest
+    boss.delete(f"/api/v1/enroll-tokens/{waiting.json()['id']}")
+    assert boss.post("/api/v1/enroll-tokens", json={}).status_code == 201
 
 
 def test_enrolling_is_limited(server: ServerThread) -> None:

@@ -124,15 +124,21 @@ test("a one-time token waits, has let a host in, or ended unused", () => {
   assert.deepEqual(told({ expires_at: 600_000, used_by: "web1" }), ["any host", "let in", false], "used is used, however long ago");
 });
 
-test("a generation tells what made it and, while nothing else was switched to, what returning to it would change", () => {
+test("a generation tells what made it and, while the same system runs, what returning to it would change", () => {
   const generations = [1, 2].map((number) => ({ number, store_path: `/nix/store/${number}`, selected: number === 2, current: number === 2 }));
-  const here = host({ host_id: "web1", facts: { generation: "2", generations } });
+  const here = host({ host_id: "web1", facts: { generation: "2", store_path: "/nix/store/2", generations } });
   const made = run({ ...RUN, command: "switch", state: "ended", result: "ok", generation: "2", outcome: { changes: "hello: 1 → 2", store_path: "/nix/store/2" } });
-  const compared = run({ ...RUN, command: "check", options: { generation: 1 }, state: "ended", result: "ok", generation: "2", outcome: { changes: "hello: 2 → 1", units: "restart hello" } });
+  const systems = { store_path: "/nix/store/1", previous: "/nix/store/2" };
+  const compared = run({ ...RUN, command: "check", options: { generation: 1 }, state: "ended", result: "ok", generation: "2", outcome: { changes: "hello: 2 → 1", units: "restart hello", ...systems } });
   const told = (runs, of = here) => generationsOf(of, runs, 5000).map(({ number, changes, back, possible }) => [number, changes, back, possible]);
   assert.deepEqual(told([compared, made]), [[2, "hello: 1 → 2", "", false], [1, "", "hello: 2 → 1\nrestart hello", true]]);
-  const same = { ...compared, outcome: null, message: "nothing would change" };
+  const same = run({ ...RUN, ...compared, outcome: systems, message: "nothing would change" });
   assert.equal(told([same])[1][2], "nothing would change");
-  assert.equal(told([{ ...compared, generation: "3" }])[1][2], "", "compared with what runs no more");
+  const rebooted = host({ ...here, facts: { ...here.facts, store_path: "/nix/store/3" } });
+  assert.equal(told([compared], rebooted)[1][2], "", "compared with what runs no more");
+  const again = host({ ...here, facts: { ...here.facts, generations: [{ ...generations[0], store_path: "/nix/store/9" }, generations[1]] } });
+  assert.equal(told([compared], again)[1][2], "", "the number is another system's now");
   assert.equal(told([{ ...compared, options: run(RUN).options }])[0][1], "", "what a check tells made no generation");
+  const deleted = host({ ...here, facts: { ...here.facts, generations: [{ ...generations[0] }, { ...generations[1], store_path: null }] } });
+  assert.equal(told([made], deleted)[0][1], "hello: 1 → 2", "it is still known what it changed");
 });

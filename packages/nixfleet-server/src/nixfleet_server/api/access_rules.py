@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         tokens.revoke_enrolling,
         action="enroll-token.revoke",
         status=204,
-        problems=("no_such_token",),
+        problems=("no_such_token", "token_used"),
     ),
     Rule(
         "POST",

@@ -37,6 +37,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "totp_on": (409, "The second factor is on"),
     "totp_off": (409, "The second factor is off"),
     "token_exists": (409, "The name is taken"),
+    "token_used": (409, "The token has been used"),
     "too_many_tokens": (409, "Too many tokens"),
     "host_exists": (409, "The name is taken"),
     "too_many_hosts": (409, "Too many hosts"),

@@ -1,6 +1,5 @@
 """One-time enrolment tokens: each lets one agent in and makes its host."""
 
-from sqlalchemy import delete, func
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -12,6 +11,7 @@ from nixfleet_server.store.access import public_id
 from nixfleet_server.store.tables import EnrollToken
 
 TOKENS_MAX = 500
+"""That wait for their host; and so many of those that wait no more are listed."""
 KEEP_MS = 30 * 86_400_000
 """How long a used or expired token is still listed."""
 REFUSED = "this enrolment token is wrong, used, expired, revoked, or for another host"
@@ -19,9 +19,13 @@ REFUSED = "this enrolment token is wrong, used, expired, revoked, or for another
 
 def add(db: Db, host: str | None, now: int, expires_at: int) -> NewEnrollToken:
     """A new token. Raises Refused when there are too many."""
-    db.execute(delete(EnrollToken).where(col(EnrollToken.expires_at) < now - KEEP_MS))
-    if db.exec(select(func.count()).select_from(EnrollToken)).one() >= TOKENS_MAX:
-        raise Refused(f"there are {TOKENS_MAX} enrolment tokens: revoke some", "too_many_tokens")
+    rows = db.exec(select(EnrollToken).order_by(col(EnrollToken.created_at).desc())).all()
+    closed = [row for row in rows if row.used_by is not None or row.expires_at <= now]
+    if len(rows) - len(closed) >= TOKENS_MAX:
+        raise Refused(f"{TOKENS_MAX} enrolment tokens wait for their host: revoke some", "too_many_tokens")
+    for age, row in enumerate(closed, 1):
+        if age >= TOKENS_MAX or row.expires_at < now - KEEP_MS:
+            db.delete(row)
     token = new_token("nfe_")
     row = EnrollToken(token_hash=hash_token(token), host=host, created_at=now, expires_at=expires_at)
     db.add(row)
@@ -45,11 +49,16 @@ def everyone(db: Db) -> list[EnrollTokenView]:
 
 
 def revoke(db: Db, id: str) -> None:
-    """Take a token away, by the id that peers see. Raises Refused when there is none."""
+    """Take a token away, by the id that peers see. Raises Refused when there is none, or it has been used: then who has
+    it is in already, and that is to be known."""
     rows = db.exec(select(EnrollToken)).all()
     row = next((row for row in rows if public_id(row.token_hash) == id), None)
     if row is None:
         raise Refused("there is no such enrolment token", "no_such_token")
+    if row.used_by is not None:
+        raise Refused(
+            f"it has let in {row.used_by} already: remove that host, or rotate its token", "token_used"
+        )
     db.delete(row)
 
 

@@ -184,7 +184,11 @@ connection.connect();
 void identify();
 keys.start();
 startMenu();
-setTimeout(() => void inTurn([...startParts(Alpine), () => router.start()]));
+setTimeout(() => {
+  const parts = startParts(Alpine);
+  router.start(); // what it opens may have to be fetched
+  void inTurn(parts);
+});
 setInterval(() => ticking.forEach((listener) => listener()), 1000);
 setInterval(() => void connection.check(), 15_000);
 addEventListener("online", () => void connection.check());

@@ -68,17 +68,19 @@ export function factsOf(host, now) {
 
 /**
  * Its generations, newest first: with what each changed where the run that made it is known, and with what returning
- * to it would change where that was compared since the host has the generation it has.
+ * to it would change where that was compared with what runs now.
  * @param {Host} host @param {readonly Run[]} runs newest first @param {number} now
  */
 export function generationsOf(host, runs, now) {
+  const running = host.facts?.store_path ?? "";
   return [...(host.facts?.generations ?? [])].reverse().map((generation) => {
     const number = String(generation.number);
     const made = runs.find(
-      (run) => run.command !== "check" && run.generation === number && run.outcome?.changes && run.outcome.store_path === generation.store_path,
+      (run) => run.command !== "check" && run.generation === number && run.outcome?.changes && [null, run.outcome.store_path].includes(generation.store_path),
     );
     const compared = runs.find(
-      (run) => run.command === "check" && run.result === "ok" && run.options.generation === generation.number && run.generation === host.facts?.generation,
+      ({ command, result, options, outcome }) =>
+        command === "check" && result === "ok" && options.generation === generation.number && outcome?.store_path === generation.store_path && outcome.previous === running,
     );
     return {
       number: generation.number,

@@ -30,12 +30,23 @@ const GROUPS = [
  * @param {import("./bulk.js").Bulk} bulk
  * @param {import("../shell/keys.js").Keys} keys
  */
-export const fleetPage = (app, list, selection, bulk, keys) => () => {
+export const fleetPage = (app, list, selection, bulk, keys) => {
   const box = byId("hosts", HTMLDivElement);
   const narrow = matchMedia(NARROW);
   let chosen = choice(recall("view", ""));
 
-  return {
+  function lay() {
+    // A table doesn't fit a small screen, whatever was chosen on a large one.
+    box.dataset.layout = narrow.matches || chosen.layout === "cards" ? "cards" : "table";
+    box.dataset.hide = chosen.hidden.join(" ");
+    box.style.setProperty("--columns", tracks(chosen.hidden));
+  }
+  // Before the first host is drawn, which may be before the rest of this page is made.
+  list.want({ sort: chosen.sort });
+  lay();
+  narrow.addEventListener("change", lay);
+
+  return () => ({
     text: "",
     group: "",
     groups: /** @type {object[]} */ ([]),
@@ -55,13 +66,10 @@ export const fleetPage = (app, list, selection, bulk, keys) => () => {
         this.pick(group);
         document.querySelector("#fleet-groups [aria-pressed=true]")?.scrollIntoView({ block: "start" });
       };
-      narrow.addEventListener("change", () => this.lay());
       keys.on("filter", () => {
         if (app.router.route.over || !byId("filter", HTMLInputElement).checkVisibility()) return false;
         byId("filter", HTMLInputElement).focus();
       });
-      list.want({ sort: chosen.sort });
-      this.lay();
     },
 
     /** @param {import("../core/types.js").Fleet} fleet */
@@ -76,7 +84,7 @@ export const fleetPage = (app, list, selection, bulk, keys) => () => {
         .map(({ id, count, label, tone, shape }) => ({ id, text: `${count} ${label}`, tone, shape, icon: iconUrl(shape), on: String(id === this.group) }));
       if (JSON.stringify(shown) !== JSON.stringify(this.groups)) this.groups = shown;
       this.some = fleet.hosts.size > 0;
-      this.none = this.some && list.order.length === 0;
+      this.none = this.some && Boolean(this.text || this.group) && list.order.length === 0;
       selection.keep((id) => fleet.hosts.has(id));
       this.drawSelection();
     },
@@ -145,7 +153,7 @@ export const fleetPage = (app, list, selection, bulk, keys) => () => {
         chosen = { ...chosen, ...change };
         remember("view", JSON.stringify(chosen));
         list.want({ sort: chosen.sort });
-        this.lay();
+        lay();
         app.redraw();
       };
       const cards = box.dataset.layout === "cards";
@@ -163,12 +171,5 @@ export const fleetPage = (app, list, selection, bulk, keys) => () => {
         })),
       ]);
     },
-
-    lay() {
-      // A table doesn't fit a small screen, whatever was chosen on a large one.
-      box.dataset.layout = narrow.matches || chosen.layout === "cards" ? "cards" : "table";
-      box.dataset.hide = chosen.hidden.join(" ");
-      box.style.setProperty("--columns", tracks(chosen.hidden));
-    },
-  };
+  });
 };

@@ -54,8 +54,8 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
       });
       app.onFleet((fleet, before) => {
         if (!this.hostId) return;
-        this.draw();
         if (fleet.runs !== before.runs) this.take(fleet.runs);
+        this.draw();
         if (before.synced && fleet.runs.size === 0 && before.runs.size) void this.load(this.hostId); // a new connection
       });
       app.onStatus(() => this.draw());

@@ -27,10 +27,10 @@ export const sessionList = (app) => () => ({
   },
   /** @param {string} id */
   async end(id) {
-    if (await this.tryTo(() => app.api.send("DELETE", `/sessions/${encodeURIComponent(id)}`))) await this.load();
+    await this.drop(`/sessions/${encodeURIComponent(id)}`);
   },
   async endOthers() {
-    if (await this.tryTo(() => app.api.send("DELETE", "/sessions"))) await this.load();
+    await this.drop("/sessions");
   },
 });
 
@@ -59,7 +59,7 @@ export const tokenList = (app) => () => ({
   },
   /** @returns {boolean} */
   get none() {
-    return !this.missing && this.tokens.length === 0;
+    return !this.missing && !this.busy && this.tokens.length === 0;
   },
   async add() {
     const expires = this.days === "never" ? {} : { expires_in: Number(this.days) * 86_400 };
@@ -77,7 +77,7 @@ export const tokenList = (app) => () => ({
   async revoke({ id, name }) {
     const text = "Whatever uses it is refused from now on. Tokens can't be brought back.";
     if (!(await app.ask({ title: `Revoke the token ${name}?`, text, confirm: "Revoke", danger: true }))) return;
-    if (await this.tryTo(() => app.api.send("DELETE", `/tokens/${encodeURIComponent(id)}`))) await this.load();
+    await this.drop(`/tokens/${encodeURIComponent(id)}`);
   },
 });
 
@@ -99,13 +99,13 @@ export const enrollList = (app) => () => ({
   },
   /** @returns {boolean} */
   get none() {
-    return !this.missing && !this.error && this.tokens.length === 0;
+    return !this.missing && !this.busy && !this.error && this.tokens.length === 0;
   },
   /** @param {{id: string, host: string}} token */
   async revoke({ id, host }) {
     const text = "An agent that shows it is refused from now on. Adding a host makes a new one.";
     if (!(await app.ask({ title: `Revoke the one-time token for ${host}?`, text, confirm: "Revoke", danger: true }))) return;
-    if (await this.tryTo(() => app.api.send("DELETE", `/enroll-tokens/${encodeURIComponent(id)}`))) await this.load();
+    await this.drop(`/enroll-tokens/${encodeURIComponent(id)}`);
   },
 });
 

@@ -66,6 +66,17 @@ export const partBase = (app) => ({
     }
   },
 
+  /** Take one away and show what is left. The focus stays here, though its row is gone. @param {string} path */
+  async drop(path) {
+    const part = /** @type {any} */ (this);
+    const head = part.$root.querySelector("h2"); // found from the row, so before that goes
+    const done = await this.tryTo(() => app.api.send("DELETE", path));
+    const { error } = this;
+    await part.load();
+    this.error ||= error;
+    if (done) head.focus();
+  },
+
   /** Called each time the part is opened. @param {string} id @param {() => void} open */
   whenOpen(id, open) {
     addEventListener("settings", (event) => {

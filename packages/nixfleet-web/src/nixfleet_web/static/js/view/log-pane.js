@@ -78,6 +78,7 @@ export class LogPane {
 
   /** @param {number} seq */
   goTo(seq) {
+    this.#heldUntil = 0;
     const part = this.#data?.parts.partOf(seq);
     if (part && part.seq !== seq && this.#folded.delete(part.seq)) this.#refold();
     this.#awaited = this.scroller.clientHeight ? null : seq;
@@ -102,6 +103,7 @@ export class LogPane {
   }
 
   toEnd() {
+    this.#heldUntil = 0;
     this.#window.end();
   }
 
