@@ -119,13 +119,17 @@ class NixHost:
                 return ""
             context.note("compare: what changes")
             argv = [*NIX, "store", "diff-closures", self._root.real(old), self._root.real(new)]
-            ran = context.run(argv, "/", tail=OUTPUT_MAX, timeout=None if must else _COMPARE_LIMIT)
-            if not ran.exit_code:
+            limit = None if must else _COMPARE_LIMIT
+            try:
+                ran = context.must(
+                    "the systems could not be compared", argv, "/", tail=OUTPUT_MAX, timeout=limit
+                )
+            except Failed as failed:
+                if must:
+                    raise
+                step.outcome, step.message = "skipped", str(failed)
+            else:
                 return describe.output(ran.tail)
-            words = f"the systems could not be compared: {ran.last_line}"
-            if must:
-                raise Failed(words, ran.exit_code)
-            step.outcome, step.message = "skipped", words
         return ""
 
     def build(self, context: Context, repository: Repository, tree: str) -> str:

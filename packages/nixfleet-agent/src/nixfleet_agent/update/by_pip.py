@@ -18,7 +18,6 @@ import pkgutil
 import re
 import signal
 import sys
-import tempfile
 import time
 
 import nixfleet_agent
@@ -26,7 +25,7 @@ import nixfleet_protocol
 from nixfleet_agent.runner import probes, resident
 from nixfleet_agent.runner.context import Context, Done, Ended, Failed
 from nixfleet_agent.runner.keeper import is_confirmed
-from nixfleet_agent.update.site import copied, holder, plain
+from nixfleet_agent.update.site import Site, beside, libraries, plain, programs
 
 FETCH_TIMEOUT = 900.0
 _INSTALL_TIMEOUT = 300.0
@@ -41,44 +40,56 @@ _STARTS = "import nixfleet_agent.resident, nixfleet_agent.runner.main, nixfleet_
 
 def run(context: Context, installed: importlib.metadata.Distribution) -> Done:
     """Raises Failed, with the result `rolled_back` when the new version was installed and didn't come up."""
-    old, site = installed.version, str(installed.locate_file(""))
-    _check_place(site)
+    old, site = installed.version, str(installed.locate_file("")).rstrip("/")
+    where = programs(installed)
+    _check_places(site, os.path.dirname(site), where)
     context.plan(4)
-    with tempfile.TemporaryDirectory(prefix="update-", dir=context.config.state_dir) as place:
-        wheels = os.path.join(place, "wheels")
+    with beside(site) as place:
+        wheels, trial = os.path.join(place, "wheels"), os.path.join(place, "trial")
         with context.step("fetch") as step:
             wanted = _wanted(context, place, installed.name, old)
             new = wanted.get(installed.name, old)
             if new == old:
                 step.message = f"there is none newer than {old}"
-                return Done(f"version {old} is the newest already")
+                return Done(f"version {old} is the newest already{_catch_up(context, old)}")
             exactly = [f"{name}=={version}" for name, version in wanted.items()]
             argv = [*_PIP, "wheel", "--wheel-dir", wheels, "--no-deps", *exactly]
             _must(context, f"version {new} could not be fetched", argv, FETCH_TIMEOUT)
             step.message = f"the newest is {new}"
-        trial = os.path.join(place, "trial")
         with context.step("try", new):
             _try(context, trial, ["--no-index", "--find-links", wheels, "--no-deps", *exactly], new)
         _load_everything()
-        with copied(site) as files, context.shielded():
+        with context.shielded():
             with context.step("install", new):
+                files = Site(site, where, place)
                 files.put(trial, wanted)
             try:
                 confirmed = _restart(context, new)
             except (Failed, Ended, OSError) as error:
-                files.restore()
-                if isinstance(error, Failed) and error.result == "rolled_back":
-                    _wait_for(context, old)
+                try:
+                    files.restore()
+                finally:
+                    if isinstance(error, Failed) and error.result == "rolled_back":
+                        _wait_for(context, old)
                 raise
     words = f"version {old} → {new}"
     return Done(words) if confirmed else Done(f"{words}; the server could not be reached", "unconfirmed")
 
 
-def _check_place(site: str) -> None:
-    if not os.access(site, os.W_OK):
-        raise Failed(f"this user can't write {site}: update the agent as the user who installed it", 2)
+def _check_places(*places: str) -> None:
+    for place in places:
+        if not os.access(place, os.W_OK):
+            raise Failed(f"this user can't write {place}: update the agent as the user who installed it", 2)
     if importlib.util.find_spec("pip") is None:
         raise Failed(f"there is no pip in {sys.prefix}: {sys.executable} -m ensurepip", 2)
+
+
+def _catch_up(context: Context, installed: str) -> str:
+    """An update that was killed may have left a resident that runs what is no longer installed: it starts anew."""
+    runs = resident.look(context.config).version
+    if runs in (None, installed) or not _start_anew(context):
+        return ""
+    return f"; the agent still ran {runs} and starts anew"
 
 
 def _wanted(context: Context, place: str, package: str, old: str) -> dict[str, str]:
@@ -115,7 +126,7 @@ def _try(context: Context, trial: str, offline: list[str], new: str) -> None:
         *offline,
     ]
     _must(context, f"version {new} could not be tried", argv, _INSTALL_TIMEOUT)
-    env = {"PYTHONPATH": holder(trial, "nixfleet_agent")}
+    env = {"PYTHONPATH": os.pathsep.join(libraries(trial))}
     for words in (["-c", _STARTS], ["-m", "nixfleet_agent", "--version"]):
         ran = context.run([sys.executable, "-P", *words], "/", env=env, timeout=_START_TIMEOUT)
         if ran.exit_code or (words[0] == "-m" and ran.last_line.split()[-1:] != [new]):
