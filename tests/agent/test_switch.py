@@ -294,7 +294,7 @@ def test_a_stop_in_the_activation_waits_for_its_end_and_then_goes_back(
     monkeypatch.setattr(Context, "run", stopped_at_once)
     ran = host.run("switch")
 
-    assert ran.status == "stopped"
+    assert ran.status == "stopped", (ran.message, ran.log)
     assert "whole" in ran.log
     assert ran.steps == [
         ("build", "ok"),

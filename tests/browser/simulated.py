@@ -48,6 +48,7 @@ class SimulatedAgent:
         facts: Facts | None = None,
         metrics: Metrics | None = None,
         agent_version: str = "0.1.0",
+        protocol: str = "1.0",
         interval: float = INTERVAL,
         platform: str = "script",
         commands: tuple[str, ...] = COMMANDS,
@@ -58,6 +59,7 @@ class SimulatedAgent:
         self.facts = facts or Facts()
         self.metrics = metrics
         self.agent_version = agent_version
+        self.protocol = protocol
         self.platform = platform
         self.can = commands
         self.commands: list[CommandMessage] = []
@@ -83,7 +85,7 @@ class SimulatedAgent:
         self.send(
             Register(
                 hostname=self.name,
-                protocol="1.0",
+                protocol=self.protocol,
                 agent_version=self.agent_version,
                 platform=self.platform,
                 interval=self.interval,
