@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from demo.processes import Agent
-from tests.support.lab import Lab, lab
+from tests.support.lab import Lab, lab, until
 from tests.support.proxy import Proxy
 
 
@@ -23,7 +23,13 @@ def proxied(fleet: Lab) -> Iterator[Callable[..., tuple[Agent, Proxy]]]:
 
     def make(name: str, scripts: dict[str, str], **more: str) -> tuple[Agent, Proxy]:
         proxies.append(Proxy(fleet.server.port))
-        return fleet.agent(name, scripts, url=proxies[-1].url, **more), proxies[-1]
+        agent = fleet.agent(name, scripts, url=proxies[-1].url, **more)
+        # The server knows first: what is cut before its answer is there is a registration, not a connection.
+        until(
+            lambda: '"event": "connected"' in agent.process.log.read_text(),
+            "the agent knows that it is connected",
+        )
+        return agent, proxies[-1]
 
     yield make
     for proxy in proxies:
