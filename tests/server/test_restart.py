@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -160,6 +161,38 @@ def test_a_new_server_listens_at_once_and_answers_when_the_old_one_has_left(tmp_
     finally:
         old.end()
         new.end()
+
+
+def test_who_has_been_let_in_is_answered_before_it_leaves(server: ServerProcess) -> None:
+    """A proxy may try again what was refused, but not a DELETE or POST that was cut."""
+    assert server.process
+    answers: Counter[str] = Counter()
+    port, process = server.port, server.process
+
+    def ask() -> None:
+        while process.poll() is None:
+            answers[one_delete(port)] += 1
+
+    with ThreadPoolExecutor(6) as pool:
+        asking = [pool.submit(ask) for _ in range(6)]
+        until(lambda: answers["answered"] > 100, "requests pass")
+        process.send_signal(signal.SIGTERM)
+        for each in asking:
+            each.result(60)
+    assert set(answers) <= {"answered", "refused"}, answers
+
+
+def one_delete(port: int) -> str:
+    """What becomes of a request on a connection of its own, as a proxy makes it that keeps none."""
+    with socket.socket() as connection:
+        connection.settimeout(30)
+        if connection.connect_ex(("127.0.0.1", port)):
+            return "refused"
+        try:
+            connection.sendall(b"DELETE /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return "answered" if connection.recv(4096) else "cut"
+        except OSError as error:
+            return repr(error)
 
 
 def listens(port: int) -> bool:

@@ -1,5 +1,6 @@
 """uvicorn as we use it."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
@@ -8,11 +9,13 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with the signals in our hands and a word when it listens."""
+    """uvicorn, with the signals in our hands, a word when it listens, and nobody turned away who has been let in."""
 
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
         self._say_started = started
+        self.door: socket.socket | None = None
+        """The listening socket to close at the end. Without one it stays open, for the server that comes next."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -23,3 +26,33 @@ class Server(uvicorn.Server):
         """Start, then say so."""
         await super().startup(sockets)
         self._say_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, answer whom the kernel has accepted for us, then do as uvicorn does.
+
+        A proxy sends anything again whose connection was refused, but of a request that was cut it can't know whether
+        it has been done.
+        """
+        for server in self.servers:
+            server.close()
+        if self.door is not None:
+            waiting = list(_knocked(self.door))
+            self.door.close()
+            for peer in waiting:
+                await asyncio.get_running_loop().connect_accepted_socket(self._protocol, peer)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _knocked(listener: socket.socket) -> Iterator[socket.socket]:
+    """Those in the listener's queue."""
+    listener.setblocking(False)
+    with contextlib.suppress(OSError):
+        while True:
+            peer, _ = listener.accept()
+            peer.setblocking(False)
+            yield peer

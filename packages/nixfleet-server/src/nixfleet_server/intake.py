@@ -16,6 +16,9 @@ from nixfleet_server.domain.pace import Pace
 
 log = logging.get(__name__)
 
+FIRST_REQUEST_WAIT = 1.0
+"""Seconds that a leaving server waits for the first request of a connection: one is on its way as a rule."""
+
 
 def raise_file_limit() -> int:
     """Take all the open files the system allows us. Gives how many connections to serve: half of them at most."""
@@ -54,6 +57,17 @@ def bounded(connections_max: int, head_timeout: float) -> type[asyncio.Protocol]
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             self._watch()
+
+        def shutdown(self) -> None:
+            """Close, but let the request still come for which the connection has just been made."""
+            if self.cycle is None:
+                self.loop.call_later(FIRST_REQUEST_WAIT, self._shut)
+            else:
+                super().shutdown()
+
+        def _shut(self) -> None:
+            if self in self.connections:  # neither gone nor a WebSocket by now
+                super().shutdown()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()

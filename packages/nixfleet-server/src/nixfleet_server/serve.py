@@ -240,7 +240,11 @@ async def _serve_data(
             else:
                 leaving.append(asyncio.get_running_loop().create_task(leave(shared.hub, server, drain)))
 
-        signals.on_signal = functools.partial(go, settings.drain)
+        def stop() -> None:
+            server.door = listener
+            go(settings.drain)
+
+        signals.on_signal = stop
         shared.ticker.on_restore = go
         with listener.dup() as own:  # uvicorn closes what it is given, and after a restore we go on
             await server.serve(sockets=[own])
