@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from nixfleet_protocol.messages import Goodbye, Options
 from tests.agent.conftest import Agent, Repo
 from tests.agent.fake_server import FakeServer
 
-RUN = "0123456789abcdef0123456789abcdef"
+RUN = uuid.uuid4().hex
 WINDOW = 2.0
 """Seconds; shorter than anybody may configure it."""
 Make = Callable[..., Agent]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from nixfleet_protocol.decode import read
 from nixfleet_protocol.messages import Options, ProgressState
 
 DATA = Path(__file__).parent / "nix/data"
-RUN = "a" * 32
+RUN = uuid.uuid4().hex
 
 
 class Clock:

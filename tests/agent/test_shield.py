@@ -1,5 +1,6 @@
 """What must not be ended half-way is not killed for taking long, only by force."""
 
+import uuid
 from pathlib import Path
 
 from nixfleet_agent import events as e
@@ -12,7 +13,7 @@ from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runs import Runs
 from nixfleet_protocol.messages import Options
 
-RUN = "0123456789abcdef0123456789abcdef"
+RUN = uuid.uuid4().hex
 
 
 class Launcher:

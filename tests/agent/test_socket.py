@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.agent.conftest import Agent, Repo
 from tests.agent.fake_server import FakeServer
 from tests.support.activation import Activation
 
-RUN = "0123456789abcdef0123456789abcdef"
+RUN = uuid.uuid4().hex
 STRANGER = 54321
 HANG = "#!/bin/sh\necho begun\nsetsid sleep 600 &\necho $! >$HOME/orphan\nsleep 600\n"
 MakeSplit = Callable[..., "Split"]

@@ -1,6 +1,6 @@
 """A runner's work in this process: what a command does to a host, without server and resident."""
 
-import itertools
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,6 @@ from nixfleet_agent.runner.commands import Result, perform
 from nixfleet_agent.runner.context import Context
 from nixfleet_agent.tail import records
 from nixfleet_protocol.messages import Options, Outcome
-
-_runs = itertools.count(1)
 
 
 class Ran:
@@ -37,7 +35,9 @@ def run(
     **options: Any,
 ) -> Ran:
     """Do a command with these variables as the agent's whole environment. `before` sees the context first."""
-    run_id = f"{next(_runs):032x}"
+    run_id = (
+        uuid.uuid4().hex
+    )  # one machine, one id: what is left of a run is found by it, whoever runs beside us
     config = load(variables, connects=False)
     directory = Path(config.state_dir) / "runs" / run_id
     directory.mkdir(parents=True)
