@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from nixfleet_protocol.messages import CommandMessage, Facts, Metrics, ProgressState
@@ -12,6 +13,7 @@ from nixfleet_protocol.messages import TestReport as Report
 from nixfleet_protocol.messages.facts import Generation
 from nixfleet_protocol.messages.parts import BuildFailure, NixProgress, Outcome, Step
 from nixfleet_protocol.states import COMMANDS
+from tests.browser.past import remember
 from tests.browser.simulated import SimulatedAgent
 from tests.support.lab import Lab, until
 
@@ -32,6 +34,8 @@ BROKEN = (
     "       last 2 log lines:",
     "       > modules/caddyhttp/server.go:212:9: undefined: quic.Listen",
 )
+REMEMBERS = "db-main"
+"""The host with a past."""
 LEFT = Outcome(
     steps=(
         Step(name="pull", outcome="ok", seconds=1.8),
@@ -64,13 +68,18 @@ class Portrait:
     """Its last run: command and result."""
 
 
+def hashed(number: int) -> str:
+    """A store path's hash of its own for each number."""
+    return sha256(str(number).encode()).hexdigest()[:32]
+
+
 def nixos(generation: int, **more: Any) -> Facts:
     """Facts of a NixOS host that is where it should be, but for `more`."""
     now = int(time.time() * 1000)
     generations = tuple(
         Generation(
             number=number,
-            store_path=f"/nix/store/{number:032d}-nixos-system-25.11",
+            store_path=f"/nix/store/{hashed(number)}-nixos-system-25.11.20261120",
             created_at=now - (generation - number) * 3 * DAY - DAY // 3,
             version="25.11.20261120",
             selected=number == generation,
@@ -222,6 +231,9 @@ def gallery(lab: Lab, portraits: tuple[Portrait, ...] = GALLERY) -> Iterator[dic
             token = lab.server.add_host(one.name, one.criticality)
             if one.state == "new":
                 continue
+            if one.name == REMEMBERS and one.facts and one.facts.store_path and one.facts.generation:
+                now = int(time.time() * 1000)
+                remember(lab, one.name, now, one.facts.store_path, int(one.facts.generation))
             interval = 1.0 if one.state == "stale" else 2.0
             agent = SimulatedAgent(
                 lab.server.url,

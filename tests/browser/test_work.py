@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import views
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import LogIn
 from tests.browser.gallery import gallery
@@ -151,6 +152,16 @@ def test_by_keyboard_alone_a_failing_host_is_found_read_and_rolled_back(
     until(lambda: asked(hosts["mail"], "rollback"), "the roll back at the host")
     command = next(one for one in hosts["mail"].commands if one.command == "rollback")
     assert command.options.generation == 92
+
+
+def test_a_run_whose_log_was_removed_still_tells_how_it_ended(page: Page, fleet: Lab) -> None:
+    views.changed(page, fleet.server.url)
+    dock = page.get_by_role("region", name="Runs and output")
+    expect(dock).to_contain_text("This log was removed")
+    expect(dock.get_by_role("table", name="New")).to_contain_text("pgvector0.8.1+612.7 KiB")
+    expect(dock.get_by_role("table", name="Gone")).to_contain_text("perl5.40.0-Config-IniFiles3.000003")
+    expect(dock.get_by_role("link", name="Download the log")).to_be_hidden()
+    expect(page.locator(".toast")).to_have_count(0)
 
 
 def test_the_menu_of_a_row_by_keyboard(page: Page) -> None:

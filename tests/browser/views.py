@@ -80,6 +80,20 @@ def host(page: Page, url: str) -> None:
     expect(page.locator("#chart-load canvas")).to_be_visible()
 
 
+def difference(page: Page, url: str) -> None:
+    host(page, url)
+    page.get_by_text("What it changed").first.click()
+    expect(page.locator(".difference table").first).to_be_visible()
+    page.locator(".difference").first.scroll_into_view_if_needed()
+
+
+def changed(page: Page, url: str) -> None:
+    host(page, url)
+    page.locator(".strip a").nth(1).click()
+    page.get_by_text("What changed").click()
+    expect(page.locator("#dock .difference table").first).to_be_visible()
+
+
 def failed(page: Page, url: str) -> None:
     fleet(page, url)
     page.get_by_role("link", name="Read its output: mail").click()
@@ -128,10 +142,13 @@ VIEWS: dict[str, View] = {
     "finder": finder,
     "keys": keys,
     "host": host,
+    "difference": difference,
+    "changed": changed,
     "failed": failed,
     "running": running,
     "add": at("#/add", "dialog[open]"),
     "found": found,
+    "folded": folded,
     "add-steps": add_steps,
     "settings": at("#/settings/login", ".settings-nav a"),
     "sessions": at("#/settings/sessions", "td"),

@@ -37,11 +37,11 @@ export function runLength(run, now) {
   return Math.max(0, (run.ended_at ?? now) - run.started_at);
 }
 
-/** Time of day, and the date when it isn't today. @param {number} at @param {number} now */
+/** Time of day to the second, or the date and the minute when it isn't today. @param {number} at @param {number} now */
 export function moment(at, now) {
-  const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  if (new Date(at).toDateString() === new Date(now).toDateString()) return time;
-  return `${new Date(at).toLocaleDateString([], { day: "numeric", month: "short" })} ${time}`;
+  const minute = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return new Date(at).toLocaleTimeString([], { ...minute, second: "2-digit" });
+  return `${new Date(at).toLocaleDateString([], { day: "numeric", month: "short" })} ${new Date(at).toLocaleTimeString([], minute)}`;
 }
 
 /** @param {string|null|undefined} commit */

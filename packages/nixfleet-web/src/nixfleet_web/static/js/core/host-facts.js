@@ -99,9 +99,9 @@ export function generationsOf(host, runs, now) {
 /** @param {Run} run a check that ended well */
 const wouldChange = ({ outcome, message }) => [outcome?.changes, outcome?.units].filter(Boolean).join("\n") || message;
 
-/** Its last runs as a strip, oldest first. @param {readonly Run[]} runs newest first @param {number} now */
+/** Its last runs as a strip, newest first. @param {readonly Run[]} runs newest first @param {number} now */
 export function stripOf(runs, now) {
-  return [...runs].reverse().map((run) => {
+  return runs.map((run) => {
     const word = runWord(run);
     const length = runLength(run, now);
     const took = run.state === "ended" && length !== null ? `, took ${duration(length)}` : "";

@@ -1,6 +1,6 @@
 /** What is shown of a run. Pure: the run and the time in, words out. */
 
-import { duration, moment, plural, runLength, shortCommit, span } from "./format.js";
+import { ago, duration, moment, plural, runLength, shortCommit, span } from "./format.js";
 import { NO_PROGRESS, progressView } from "./run-progress.js";
 import { failuresView, leftView, meaning, stepsView, testWords } from "./run-result.js";
 import { commandName, runWord } from "./words.js";
@@ -75,7 +75,7 @@ function slow(run, now) {
 
 /** What stands where the log would be. @param {import("./types.js").Run} run @param {number} now */
 function empty({ state, log_removed_at: removed }, now) {
-  if (removed !== null) return `This log was removed on ${moment(removed, now)}; the result stays`;
+  if (removed !== null) return `This log was removed ${ago(removed, now)}; the result stays`;
   return state === "ended" ? "It printed nothing" : "Waiting for output…";
 }
 

@@ -4,6 +4,7 @@ import { NO_RUN, historyView, runView } from "../core/run-view.js";
 import { downloadUrl } from "../shell/api.js";
 import { logSource } from "../shell/log-source.js";
 import { runPath } from "../shell/route.js";
+import { showDifference } from "../view/difference.js";
 import { byId, iconUrl } from "../view/dom.js";
 import { runActs } from "./run-acts.js";
 
@@ -34,6 +35,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
 
   return {
     ...runActs(app, () => current),
+    difference: showDifference,
     open: false,
     expanded: false,
     hostName: "",
@@ -93,15 +95,16 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       if (followed !== run.run_id) {
         this.unfollow();
         followed = run.run_id;
+        const kept = run.log_removed_at === null;
         const from = log.begin("Waiting for output…", {
           source: logSource(app.api, run.run_id),
-          total: run.log_removed_at === null ? run.lines : 0,
+          total: kept ? run.lines : 0,
           line: wanted.line,
           title: `${runView(run, app.now()).title}, ${new Date(run.created_at).toLocaleString()}`,
-          download: downloadUrl(run.run_id),
+          download: kept ? downloadUrl(run.run_id) : "",
           href: (seq) => runPath(run.run_id, seq),
         });
-        connection.follow(run.run_id, from);
+        if (kept) connection.follow(run.run_id, from);
       }
       this.drawRun();
     },

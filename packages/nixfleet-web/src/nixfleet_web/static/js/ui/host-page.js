@@ -7,6 +7,7 @@ import { factsOf, generationsOf, stripOf } from "../core/host-facts.js";
 import { historyView } from "../core/run-view.js";
 import { presenceWord } from "../core/words.js";
 import { runPath } from "../shell/route.js";
+import { showDifference } from "../view/difference.js";
 import { byId, iconUrl } from "../view/dom.js";
 import { HostCharts } from "../view/host-charts.js";
 import { HostButtons } from "../view/host-buttons.js";
@@ -156,9 +157,11 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
       this.stripFrom = runs.length ? ago(runs[runs.length - 1].created_at, now) : "";
     },
 
-    /** Left and right go along the strip. @param {KeyboardEvent} event */
+    difference: showDifference,
+
+    /** Left and right go along the strip, whose first is on the right. @param {KeyboardEvent} event */
     along(event) {
-      const step = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[event.key];
+      const step = { ArrowLeft: "nextElementSibling", ArrowRight: "previousElementSibling" }[event.key];
       const item = /** @type {HTMLElement} */ (event.target).closest("li");
       if (!step || !item) return;
       event.preventDefault();

@@ -75,10 +75,13 @@ export class Chart {
       return [Math.min(at[0] / 1000, last - 3600), last];
     };
     const scales = { x: { range: hour }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, max ?? Math.max(1, top * 1.1)] } };
-    const day = (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => new Date(one * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    const clock = (/** @type {number} */ at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const time = { label: "At", value: (/** @type {any} */ _, /** @type {number|null} */ at) => (at === null ? "–" : clock(at)) };
+    const day = { ...axis, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(clock) };
+    const lastUnlessPointed = (/** @type {any} */ plot) => plot.cursor.idx ?? plot.setLegend({ idx: this.#data.at.length - 1 });
     probe.remove();
     this.#plot = new Plot(
-      { width: this.#width, height: HEIGHT, series: [{ label: "Time" }, ...series], scales, axes: [{ ...axis, values: day }, { ...axis, size: 36, values: (/** @type {any} */ _, /** @type {number[]} */ all) => all.map((one) => `${one}${unit}`) }], cursor: { drag: { x: false, y: false } } },
+      { width: this.#width, height: HEIGHT, series: [time, ...series], scales, axes: [day, { ...axis, size: 36, values: (/** @type {any} */ _, /** @type {number[]} */ all) => all.map((one) => `${one}${unit}`) }], cursor: { drag: { x: false, y: false } }, hooks: { ready: [lastUnlessPointed], setData: [lastUnlessPointed], setCursor: [lastUnlessPointed] } },
       this.#columns(),
       this.box,
     );
