@@ -36,9 +36,11 @@ from nixfleet_protocol.messages import (
 )
 from nixfleet_protocol.messages.browser import Subscribe
 from nixfleet_server.context import Context
+from nixfleet_server.leaving import leave
+from nixfleet_server.listen import listen
 from nixfleet_server.live.hub import Hub, wall_clock
 from nixfleet_server.logs.files import Files
-from nixfleet_server.serve import leave, listen, make_server, running
+from nixfleet_server.serve import make_server, running
 from nixfleet_server.settings import load
 from nixfleet_server.store import access, hosts
 from nixfleet_server.store.database import open_database

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nixfleet_server.address import parse_address
 from nixfleet_server.errors import ConfigError
-from nixfleet_server.settings import Address, load, parse_address
+from nixfleet_server.settings import Address, load
 
 HASH = "$2b$12$" + "x" * 53
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -13,7 +12,6 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from nixfleet_protocol import limits
-from nixfleet_protocol.messages import Goodbye
 from nixfleet_server import backup, broken, logging
 from nixfleet_server.app import build
 from nixfleet_server.auth.login import first_setup
@@ -21,9 +19,11 @@ from nixfleet_server.auth.plain import PlainHttp, check_listen
 from nixfleet_server.auth.sessions import SessionCookies, session_secrets
 from nixfleet_server.clock import wall_clock
 from nixfleet_server.context import Context
-from nixfleet_server.errors import ConfigError, Damaged, Refused
+from nixfleet_server.errors import Damaged, Refused
 from nixfleet_server.httpd import Server
 from nixfleet_server.intake import Sockets, bounded, raise_file_limit
+from nixfleet_server.leaving import Signals, leave
+from nixfleet_server.listen import listen
 from nixfleet_server.live.bulk import Bulks
 from nixfleet_server.live.history import History
 from nixfleet_server.live.hub import Hub
@@ -45,10 +45,6 @@ BACKLOG = 2048
 """Connections that may wait while another server still owns the data."""
 MEND_EVERY = 5.0
 """Seconds until a database that could not be opened is tried again."""
-LEAVE_WAIT = 3.0
-"""Seconds that connections get to take their goodbye."""
-DEAD_AFTER_MS = 45_000
-"""A peer that takes no data for so long is gone (TCP_USER_TIMEOUT on what we accept)."""
 
 
 def serve(settings: Settings, wait: float = 0.0) -> int:
@@ -65,36 +61,6 @@ def serve(settings: Settings, wait: float = 0.0) -> int:
         with owner(settings.data_dir, max(wait, LOCK_WAIT)):
             asyncio.run(_serve(settings, listener))
     return 0
-
-
-def listen(settings: Settings) -> socket.socket:
-    """A bound socket. Raises ConfigError."""
-    host, port = settings.listen
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            _prepare(listener)
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise ConfigError(f"NIXFLEET_LISTEN: can't listen on {settings.listen}: {error.strerror}") from None
-    if not settings.listen.loopback and settings.allow_plain_http:
-        log.warning(
-            "plain HTTP for other machines, as NIXFLEET_ALLOW_PLAIN_HTTP says", listen=str(settings.listen)
-        )
-    return listener
-
-
-def _prepare(listener: socket.socket) -> None:
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # accepted sockets inherit these
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
 
 
 @contextlib.asynccontextmanager
@@ -190,29 +156,6 @@ def open_data(settings: Settings) -> Database:
     return database
 
 
-class Signals:
-    """SIGTERM and SIGINT, told to whoever serves just now."""
-
-    def __init__(self) -> None:
-        self.told = 0
-        self.on_signal: Callable[[], None] = lambda: None
-        self._first = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._tell)
-
-    def _tell(self) -> None:
-        self.told += 1
-        self._first.set()
-        self.on_signal()
-
-    async def wait(self, seconds: float) -> None:
-        """Return after so long, or at once when told to stop."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._first.wait()
-
-
 async def _serve_data(
     settings: Settings, database: Database, listener: socket.socket, signals: Signals
 ) -> None:
@@ -248,29 +191,3 @@ async def _serve_data(
         shared.ticker.on_restore = go
         with listener.dup() as own:  # uvicorn closes what it is given, and after a restore we go on
             await server.serve(sockets=[own])
-
-
-async def leave(hub: Hub, server: uvicorn.Server, drain: float = 0.0) -> None:
-    """Say goodbye, so that nobody takes a restart for an outage and not all come back in the same second.
-
-    For the first `drain` seconds all goes on as before, but `/readyz` is red and every answer closes its connection: so
-    the proxy before us sends no more, and none of its connections is cut with a request on the way.
-    """
-    log.info("stopping")
-    hub.draining = True
-    await asyncio.sleep(drain)
-    hub.leaving = True
-    agents = [host.connection for host in hub.hosts.values() if host.connection]
-    spread = max(5.0, len(agents) / 20)
-    for agent in agents:
-        agent.send(
-            Goodbye(reason="shutdown", message="the server restarts", retry_min=1.0, retry_max=1.0 + spread)
-        )
-        agent.close(1012, "the server restarts")
-    for browser in hub.browsers:
-        browser.close(1012, "the server restarts")
-    hub.someone_left()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LEAVE_WAIT):
-            await hub.alone.wait()
-    server.should_exit = True

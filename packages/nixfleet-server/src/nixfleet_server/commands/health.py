@@ -5,9 +5,9 @@ import http.client
 import json
 import sys
 
+from nixfleet_server.address import Address
 from nixfleet_server.commands.common import complete, settings_of
 from nixfleet_server.errors import ConfigError
-from nixfleet_server.settings import Address
 
 TIMEOUT = 5.0
 """Seconds to wait: the server itself gives its parts 2."""

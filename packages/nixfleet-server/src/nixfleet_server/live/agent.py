@@ -1,7 +1,7 @@
 """One agent's connection: a reader, a writer, and nothing that another connection has to wait for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from itertools import groupby
 from typing import Any
 
@@ -28,18 +28,11 @@ from nixfleet_server.domain.pace import Pace
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.life import begin, finish
+from nixfleet_server.live.output import take
 from nixfleet_server.live.register import register
 from nixfleet_server.live.socket import Connection
 
 log = logging.get(__name__)
-
-IN_FLIGHT_LINES = 2 * limits.WINDOW_LINES
-IN_FLIGHT_BYTES = 8 * limits.WINDOW_BYTES
-"""Received but not durable at most: the window an agent keeps by itself, with room for its counting characters where
-we count bytes. An agent beyond it floods us."""
-
-RECORD_HEAD = 32
-"""Bytes that an empty line takes in a log, at most."""
 
 
 class AgentConnection(Connection):
@@ -154,7 +147,7 @@ class AgentConnection(Connection):
             self._heard()
         for kind, group in groupby(messages, type):
             if kind is Output:
-                self._on_output(group)
+                take(self, group)
             else:
                 for message in group:
                     await self._handlers[kind](message)
@@ -197,41 +190,15 @@ class AgentConnection(Connection):
             host.run.pid = message.command_pid or host.run.pid
         self.hub.host_changed(host)
 
-    def _on_output(self, messages: Iterable[Output]) -> None:
-        for run_id, group in groupby(messages, lambda output: output.run_id):
-            self._permit(run_id)
-            run = self.hub.runs.get(run_id)
-            outputs = list(group)
-            if run is None:
-                self.acknowledge(run_id, outputs[-1].seq, ended=True)
-                continue
-            if run.ending:  # its log is complete: these came before, and the end is acknowledged soon
-                continue
-            size = sum(len(output.line) + RECORD_HEAD for output in outputs)
-            if not self.host.quota.takes(size, self.hub.monotonic()):
-                raise RemoteProtocolError("more output than is taken of one host in a day")
-            before = run.received
-            data = run.accept(outputs)
-            self.hub.counts.lines += run.received - before
-            if data:
-                self.hub.logs.append(run_id, data, run.received)
-            if outputs[0].seq <= run.durable:
-                self.acknowledge(run_id, run.durable)
-        lines = size = 0
-        for run in (self.hub.runs[run_id] for run_id in self.runs if run_id in self.hub.runs):
-            lines, size = lines + run.in_flight[0], size + run.in_flight[1]
-        if lines > IN_FLIGHT_LINES or size > IN_FLIGHT_BYTES:
-            raise RemoteProtocolError("more unacknowledged output than the window allows")
-
     async def _on_progress(self, message: Progress) -> None:
-        self._permit(message.run_id)
+        self.permit(message.run_id)
         run = self.hub.runs.get(message.run_id)
         if run and not run.ending:
             run.progress = message.progress
             self.hub.progressed(run)
 
     async def _on_status(self, message: Status) -> None:
-        self._permit(message.run_id)
+        self.permit(message.run_id)
         run = self.hub.runs.get(message.run_id)
         if run is None:
             self.acknowledge(message.run_id, message.last_seq, ended=True)
@@ -247,7 +214,8 @@ class AgentConnection(Connection):
     async def _on_pong(self, message: Pong) -> None:
         pass  # hearing it was the point
 
-    def _permit(self, run_id: str) -> None:
+    def permit(self, run_id: str) -> None:
+        """Raises RemoteProtocolError for a run that is not this connection's."""
         if run_id not in self.runs:
             raise RemoteProtocolError(
                 "a message about a run that was neither listed nor sent on this connection"

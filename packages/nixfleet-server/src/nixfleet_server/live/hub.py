@@ -7,7 +7,6 @@ needs a lock; what takes time (database, files, sockets) is awaited, never held 
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nixfleet_protocol.encode import encode
@@ -16,9 +15,9 @@ from nixfleet_protocol.messages.browser import CommandProgress, RunUpdate
 from nixfleet_server import logging
 from nixfleet_server.clock import wall_clock
 from nixfleet_server.domain import timeouts
+from nixfleet_server.live import roster
 from nixfleet_server.live.counts import Counts
 from nixfleet_server.live.host import LiveHost
-from nixfleet_server.live.life import admit, give_up
 from nixfleet_server.live.queue import send_next
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.logs.files import Files
@@ -87,49 +86,14 @@ class Hub:
         if version == self._version:
             return False
         async with self._loading:  # who asks meanwhile waits too, rather than take the old for the new
-            await self._load_hosts()
+            await roster.take(self)
             self._version = version
         return True
 
     async def load_hosts(self) -> None:
         """Make the hosts those of the database."""
         async with self._loading:
-            await self._load_hosts()
-
-    async def _load_hosts(self) -> None:
-        records = {record.name: record for record in await self.db.read(hosts.everyone)}
-        for name in [name for name in self.hosts if name not in records]:
-            self._removed(self.hosts.pop(name))
-        for name, record in records.items():
-            known = self.hosts.get(name)
-            if known is None:
-                last = await self.db.read(partial(runs.last_of, host=name))
-                self.hosts.setdefault(name, LiveHost(record, last))
-                self.host_changed(self.hosts[name])
-            else:
-                self._changed_elsewhere(known, record)
-        self.hosts = {name: self.hosts[name] for name in records if name in self.hosts}
-        for run in list(self.runs.values()):
-            host = self.hosts.get(run.view.host_id)
-            if host is None:
-                give_up(self, run, "lost", "the host was removed")
-            else:
-                admit(self, run)
-
-    def _removed(self, host: LiveHost) -> None:
-        log.info("host removed", host=host.name)
-        if host.connection:
-            host.connection.dismiss("removed", "this host was removed from the fleet")
-        self.host_changed(host)
-
-    def _changed_elsewhere(self, host: LiveHost, found: hosts.HostRecord) -> None:
-        changed = [name for name in hosts.OPERATORS if getattr(host.record, name) != getattr(found, name)]
-        for name in changed:
-            setattr(host.record, name, getattr(found, name))
-        if changed:
-            log.info("host changed", host=host.name, what=changed)
-            self.check_token(host)
-            self.host_changed(host)
+            await roster.take(self)
 
     def check_token(self, host: LiveHost) -> None:
         """End the host's connection if the token that let it in works no more."""
