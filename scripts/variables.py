@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from nixfleet_agent.config import VARIABLES
+from nixfleet_agent.variables import VARIABLES
 from nixfleet_protocol.docs import refreshed
 from nixfleet_server.settings import PREFIX, SECRETS, Settings
 

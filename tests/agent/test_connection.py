@@ -13,7 +13,8 @@ from wsproto.events import TextMessage
 
 from nixfleet_agent import connection as subject
 from nixfleet_agent.config import Server
-from nixfleet_agent.connection import Connection, Lost
+from nixfleet_agent.connection import Connection
+from nixfleet_agent.stream import Lost
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Pong
 from tests.agent.conftest import Agent, Repo
@@ -152,7 +153,7 @@ def test_a_connection_lost_while_it_reads_is_left_alone(monkeypatch: pytest.Monk
     said = iter([TextMessage("first"), TextMessage("second")])
     monkeypatch.setattr(made._ws, "receive_data", lambda data: None)
     monkeypatch.setattr(made._ws, "events", lambda: said)
-    monkeypatch.setattr(made, "_socket", ours)
+    monkeypatch.setattr(made._stream, "socket", ours)
     made.phase = "open"
     theirs.send(b"bytes")
 

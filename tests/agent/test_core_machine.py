@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from nixfleet_agent import actions as a
 from nixfleet_agent import events as e
 from nixfleet_agent.backoff import Backoff
 from nixfleet_agent.core import Core
@@ -73,39 +74,39 @@ class Weather(RuleBasedStateMachine):
     def tell(self, event: e.Event) -> None:
         self.perform(self.core.step(event, self.now, 0))
 
-    def perform(self, actions: list[e.Action]) -> None:
+    def perform(self, actions: list[a.Action]) -> None:
         queue = deque(actions)
         while queue:
             event = self.do(queue.popleft())
             if event:
                 queue.extend(self.core.step(event, self.now, 0))
 
-    def do(self, action: e.Action) -> e.Event | None:
-        if isinstance(action, e.Send):
+    def do(self, action: a.Action) -> e.Event | None:
+        if isinstance(action, a.Send):
             for frame in action.frames:
                 for message in decode(frame, AGENT_TO_SERVER):
                     self.arrive(message)
-        elif isinstance(action, e.Launch):
+        elif isinstance(action, a.Launch):
             self.answers.append(action.request)
-        elif isinstance(action, e.RecordRun):
+        elif isinstance(action, a.RecordRun):
             return self.record(action)
-        elif isinstance(action, e.Finish):
+        elif isinstance(action, a.Finish):
             self.disk[action.status.run_id].result = action.status
-        elif isinstance(action, e.Look):
+        elif isinstance(action, a.Look):
             return self.look(action)
-        elif isinstance(action, e.Settle):
+        elif isinstance(action, a.Settle):
             self.settle(action)
-        elif isinstance(action, e.Signal):
+        elif isinstance(action, a.Signal):
             self.signal(action.force)
-        elif isinstance(action, e.Delivered):
+        elif isinstance(action, a.Delivered):
             self.delivered.add(action.run_id)
-        elif isinstance(action, e.Sample):
+        elif isinstance(action, a.Sample):
             return e.Sampled(None)
-        elif isinstance(action, e.Exit):
+        elif isinstance(action, a.Exit):
             self.left = True
         return None
 
-    def record(self, action: e.RecordRun) -> e.Event:
+    def record(self, action: a.RecordRun) -> e.Event:
         run_id = action.request.run_id
         if run_id in self.disk:
             self.delivered.discard(run_id)
@@ -114,14 +115,14 @@ class Weather(RuleBasedStateMachine):
         self.disk[run_id].result = action.result
         return e.Recorded(run_id)
 
-    def look(self, action: e.Look) -> e.Event:
+    def look(self, action: a.Look) -> e.Event:
         run = self.disk[action.run_id]
         after = [record for record in run.records if record.seq > action.after]
         result = None if run.alive else run.result
         seen = e.Seen(after[: action.limit], len(after) > action.limit > 0, run.alive, None, result)
         return e.Looked(action.run_id, seen, action.limit)
 
-    def settle(self, action: e.Settle) -> None:
+    def settle(self, action: a.Settle) -> None:
         run = self.disk[action.run_id]
         assert not run.alive
         assert run.result is None

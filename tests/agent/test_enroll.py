@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nixfleet_agent.enroll.join import check_program, quoted
+from nixfleet_agent.enroll.join import quoted
 from nixfleet_agent.enroll.place import Refused
+from nixfleet_agent.enroll.program import check_program
 from nixfleet_agent.environment import parse
 
 PROGRAM = Path(sys.executable).parent / "nixfleet-agent"

@@ -20,7 +20,8 @@ from nixfleet_agent.files import Disk
 from nixfleet_agent.journal import Journal, claim
 from nixfleet_agent.lock import Lock
 from nixfleet_agent.runner import expired, history, pending, probes, resident, settle, stop
-from nixfleet_agent.runner.context import Context, Ended, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Ended, Failed
 from nixfleet_agent.runner.guard import NoGuard, guard_of
 from nixfleet_agent.runner.keeper import Keeper, situation
 from nixfleet_agent.runner.pending import Pending

@@ -13,7 +13,7 @@ from nixfleet_agent.events import Request
 from nixfleet_agent.git import reason_of
 from nixfleet_agent.gitenv import git_env
 from nixfleet_agent.repository import Repository
-from nixfleet_agent.runner.context import Failed, Ran
+from nixfleet_agent.runner.ends import Failed, Ran
 from nixfleet_protocol.messages import Options
 from tests.agent.conftest import Repo
 

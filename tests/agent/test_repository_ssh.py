@@ -12,7 +12,7 @@ import pytest
 
 from nixfleet_agent import gitenv
 from nixfleet_agent.config import ConfigError
-from nixfleet_agent.runner.context import Failed
+from nixfleet_agent.runner.ends import Failed
 from nixfleet_agent.runner.main import Refused, parse_request
 from tests.agent.conftest import Repo
 from tests.agent.test_repository import Clone

@@ -3,7 +3,7 @@
 import uuid
 from pathlib import Path
 
-from nixfleet_agent import events as e
+from nixfleet_agent import actions as a
 from nixfleet_agent.config import load
 from nixfleet_agent.events import Request
 from nixfleet_agent.files import Disk
@@ -34,10 +34,10 @@ def test_a_shielded_runner_is_killed_by_force_alone(tmp_path: Path) -> None:
     hands = Hands(str(tmp_path), runs, launcher, None, None, None)  # type: ignore[arg-type]
 
     with context.shielded(), context.shielded():
-        hands.signal(e.Signal(RUN, 77, True, late=True))
-        hands.signal(e.Signal(RUN, 77, False))
-        hands.signal(e.Signal(RUN, 77, True))
-    hands.signal(e.Signal(RUN, 77, True, late=True))
+        hands.signal(a.Signal(RUN, 77, True, late=True))
+        hands.signal(a.Signal(RUN, 77, False))
+        hands.signal(a.Signal(RUN, 77, True))
+    hands.signal(a.Signal(RUN, 77, True, late=True))
     context.close()
     journal.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nixfleet_agent.runner.context import Failed
+from nixfleet_agent.runner.ends import Failed
 from tests.agent.conftest import Agent, Repo
 from tests.agent.fake_server import FakeServer
 from tests.agent.test_repository import Clone, Plain

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nixfleet_agent.config import VARIABLES
+from nixfleet_agent.variables import VARIABLES
 from nixfleet_server.settings import PREFIX, Settings
 from scripts import nix_options
 from tests.nix.nix import NIX, failed

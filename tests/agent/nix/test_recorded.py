@@ -9,7 +9,7 @@ from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.nix.reader import NixLog
 from nixfleet_agent.nix.tally import Tally
 from nixfleet_agent.platforms.describe import build_failure
-from nixfleet_agent.runner.context import Ran
+from nixfleet_agent.runner.ends import Ran
 
 DATA = Path(__file__).parent / "data"
 NONE = Tally()

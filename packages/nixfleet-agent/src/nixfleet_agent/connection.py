@@ -1,16 +1,12 @@
-"""One WebSocket connection over non-blocking TCP or TLS, driven by readiness; wsproto does the protocol.
+"""One WebSocket connection over a `stream`, driven by readiness; wsproto does the protocol.
 
     resolving → connecting → securing (TLS) → upgrading → open → closing → closed
 
-Rules that experiments taught: recv is drained until it would block, since TLS keeps bytes of its own; the send buffer is
-only ever appended to, since TLS wants the same bytes again; TLS may want to write in order to read and the other way
-round; a message is joined until it's finished, bounded; each phase has its deadline; nothing received means dead.
+A message is joined until it's finished, bounded; each phase has its deadline; nothing received means dead.
 """
 
 import contextlib
-import os
 import selectors
-import socket
 import ssl
 from collections.abc import Callable
 
@@ -29,17 +25,11 @@ from wsproto.utilities import ProtocolError
 
 from nixfleet_agent.config import Server
 from nixfleet_agent.resolver import Address
+from nixfleet_agent.stream import Lost, Stream
 from nixfleet_protocol import limits
 
 DEADLINES = {"resolving": 15.0, "connecting": 10.0, "securing": 10.0, "upgrading": 10.0, "closing": 2.0}
 """Seconds each phase may take; an open connection may be silent for SILENCE_MAX."""
-_USER_TIMEOUT = 15_000
-"""Milliseconds that sent data may stay unacknowledged: notices a silent cut in 16 s instead of 15 minutes."""
-_RECV = 64 * 1024
-
-
-class Lost(Exception):
-    """The connection is over; `str()` says why, for people."""
 
 
 class Connection:
@@ -60,33 +50,25 @@ class Connection:
         self.close_said: str | None = None
         self._server = server
         self._token = token
-        self._tls = tls
+        self._stream = Stream(server, tls)
         self._agent = agent
         self._opened = opened
         self._received = received
-        self._addresses: list[Address] = []
-        self._socket: socket.socket | None = None
         self._ws = WSConnection(ConnectionType.CLIENT)
-        self._out = bytearray()
         self._text: list[str] = []
         self._text_size = 0
-        self._read_wants_write = False
-        self._write_wants_read = False
         self._heard_at = self._since = now
 
     def fileno(self) -> int | None:
         """The socket to watch, None while there is none."""
-        return self._socket.fileno() if self._socket else None
+        return self._stream.socket.fileno() if self._stream.socket else None
 
     @property
     def wants(self) -> int:
         """selectors.EVENT_READ and EVENT_WRITE, as needed now."""
         if self.phase == "connecting":
             return selectors.EVENT_WRITE
-        if self.phase == "securing":
-            return selectors.EVENT_WRITE if self._read_wants_write else selectors.EVENT_READ
-        writing = self._read_wants_write or (self._out and not self._write_wants_read)
-        return selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
+        return self._stream.wants(securing=self.phase == "securing")
 
     @property
     def deadline(self) -> float:
@@ -99,7 +81,7 @@ class Connection:
         """Raises Lost when a deadline has passed."""
         if now < self.deadline:
             return
-        if self.phase == "connecting" and self._addresses:
+        if self.phase == "connecting" and self._stream.addresses:
             self._connect(now)
             return
         reasons = {
@@ -116,16 +98,20 @@ class Connection:
         """The addresses are known, or why not. Raises Lost."""
         if isinstance(answer, str):
             raise Lost(f"{self._server.host} can't be found: {answer}")
-        self._addresses = list(answer)
+        self._stream.addresses = list(answer)
         self._connect(now)
 
     def ready(self, events: int, now: float) -> None:
         """The socket is ready for some of what was wanted. Raises Lost."""
         try:
             if self.phase == "connecting":
-                self._connected(now)
+                if not self._stream.connected():
+                    self._connect(now)
+                    return
+                self._enter("securing", now)
             if self.phase == "securing":
-                self._handshake(now)
+                if self._stream.secured():
+                    self._upgrade(now)
                 return
             if self.phase in ("upgrading", "open", "closing"):
                 self._read(now)
@@ -160,58 +146,17 @@ class Connection:
 
     def abandon(self) -> None:
         """Give the socket back, whatever the phase."""
-        if self._socket:
-            self._socket.close()
-            self._socket = None
+        self._stream.close()
 
     def _enter(self, phase: str, now: float) -> None:
         self.phase, self._since = phase, now
 
     def _connect(self, now: float) -> None:
         """Try the next address; the last one's failure is the connection's."""
-        reason = "no address"
-        while self._addresses:
-            address = self._addresses.pop(0)
-            self.abandon()
-            try:
-                self._socket = socket.socket(address.family, socket.SOCK_STREAM)
-                self._socket.setblocking(False)
-                self._tune(self._socket)
-                self._socket.connect(address.sockaddr)
-            except BlockingIOError:
-                pass
-            except OSError as error:
-                reason = error.strerror or str(error)
-                continue
-            self._enter("connecting", now)
-            return
-        raise Lost(f"{self._server.host} port {self._server.port}: {reason}")
+        self._stream.connect()
+        self._enter("connecting", now)
 
-    def _connected(self, now: float) -> None:
-        assert self._socket
-        error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            if self._addresses:
-                self._connect(now)
-                return
-            raise OSError(error, f"{self._server.host} port {self._server.port}: {os.strerror(error)}")
-        self._enter("securing", now)
-        if self._tls:
-            self._socket = self._tls.wrap_socket(
-                self._socket, server_hostname=self._server.host, do_handshake_on_connect=False
-            )
-
-    def _handshake(self, now: float) -> None:
-        if isinstance(self._socket, ssl.SSLSocket):
-            try:
-                self._socket.do_handshake()
-            except ssl.SSLWantReadError:
-                self._read_wants_write = False
-                return
-            except ssl.SSLWantWriteError:
-                self._read_wants_write = True
-                return
-        self._read_wants_write = False
+    def _upgrade(self, now: float) -> None:
         self._enter("upgrading", now)
         host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
         headers = [
@@ -224,17 +169,7 @@ class Connection:
         self._flush()
 
     def _read(self, now: float) -> None:
-        """Drain: TLS may hold bytes that the socket no longer shows as readable."""
-        assert self._socket
-        self._read_wants_write = False
-        while True:
-            try:
-                data = self._socket.recv(_RECV)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                return
-            except ssl.SSLWantWriteError:
-                self._read_wants_write = True
-                return
+        for data in self._stream.receive():
             if not data:
                 raise Lost(self.close_said or "the server closed the connection without a word")
             self._heard_at = now
@@ -242,7 +177,7 @@ class Connection:
                 self._ws.receive_data(data)
                 for event in self._ws.events():
                     self._on(event, now)
-                    if self._socket is None:  # the answer to it found the connection broken
+                    if self._stream.socket is None:  # the answer to it found the connection broken
                         return
             except ProtocolError as error:
                 raise Lost(f"the server broke the WebSocket protocol: {error}") from None
@@ -279,29 +214,11 @@ class Connection:
             self._received(frame)
 
     def _put(self, event: Event) -> None:
-        self._out += self._ws.send(event)
+        self._stream.put(self._ws.send(event))
 
     def _flush(self) -> None:
-        self._write_wants_read = False
-        while self._out and self._socket and self.phase not in ("connecting", "securing"):
-            try:
-                # TLS demands the same bytes again after a refusal: the buffer only grows, so they are.
-                sent = self._socket.send(bytes(self._out[:_RECV]))
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                return
-            except ssl.SSLWantReadError:
-                self._write_wants_read = True
-                return
-            del self._out[:sent]
-
-    @staticmethod
-    def _tune(sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux; elsewhere the silence limit has to do
-        if option is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, option, _USER_TIMEOUT)
+        if self.phase not in ("connecting", "securing"):
+            self._stream.send()
 
 
 REJECTED = {

@@ -10,13 +10,15 @@ heartbeats, time), `dispatch` (commands), `watch` (journals), over `delivery` (w
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+from nixfleet_agent import actions as a
 from nixfleet_agent import events as e
-from nixfleet_agent.__about__ import __version__
+from nixfleet_agent import farewell
 from nixfleet_agent.backoff import Backoff
 from nixfleet_agent.delivery import Delivery, Run
 from nixfleet_agent.dispatch import Dispatch
+from nixfleet_agent.identity import Identity
 from nixfleet_agent.out import Out
 from nixfleet_agent.watch import Watch
 from nixfleet_protocol import limits
@@ -29,32 +31,14 @@ from nixfleet_protocol.messages import (
     Heartbeat,
     Ping,
     Pong,
-    Register,
     Registered,
 )
 from nixfleet_protocol.session.agent_end import AgentEnd
-from nixfleet_protocol.versions import CAPABILITIES, PROTOCOL
 
 STABLE = 10.0
 """Seconds registered after which a connection counts as good, and backoff begins anew."""
 LOOK_EVERY = 1.0
 """Seconds between two looks at a live run that doesn't ring."""
-_REFUSED_WAIT = (30.0, 60.0)
-"""Seconds to stay away when the server doesn't want this agent."""
-_UNWANTED = {
-    "replaced": "another agent connected with this host's token: are two running?",
-    "revoked": "the server revoked this host's token",
-    "removed": "this host was removed from the server",
-}
-
-
-class Identity(NamedTuple):
-    """What the agent says about itself, from its configuration. `interval` in seconds."""
-
-    hostname: str
-    platform: str
-    interval: float
-    commands: tuple[str, ...]
 
 
 class Core:
@@ -93,14 +77,14 @@ class Core:
         for found in known:
             self._delivery.add(Run.known(found))
 
-    def begin(self, now: float, wall: int) -> list[e.Action]:
+    def begin(self, now: float, wall: int) -> list[a.Action]:
         """The first actions of a process: connect, and go on with what its predecessor left."""
         self._out.begin(now, wall)
-        self._out.do(e.Connect(0.0))
+        self._out.do(a.Connect(0.0))
         self._dispatch.adopt()
         return self._out.actions
 
-    def step(self, event: e.Event, now: float, wall: int) -> list[e.Action]:
+    def step(self, event: e.Event, now: float, wall: int) -> list[a.Action]:
         """`now`: monotonic seconds; `wall`: milliseconds since the epoch."""
         self._out.begin(now, wall)
         _EVENTS[type(event)](self, event)
@@ -134,27 +118,14 @@ class Core:
         self._register_by = self._out.now + limits.REGISTER_TIMEOUT
         self.connection = "registering"
         self._facts_sent = self.facts
-        identity = self._identity
-        self._out.send(
-            Register(
-                hostname=identity.hostname,
-                protocol=str(PROTOCOL),
-                agent_version=__version__,
-                platform=identity.platform,
-                interval=identity.interval,
-                capabilities=CAPABILITIES,
-                commands=identity.commands,
-                facts=self.facts,
-                runs=self._delivery.listed(),
-            )
-        )
+        self._out.send(self._identity.register(self.facts, self._delivery.listed()))
 
     def _received(self, event: e.Received) -> None:
         try:
             messages = self._out.end.receive(event.frame)
         except RemoteProtocolError as error:
             self._out.say("error", "the server broke the protocol", reason=str(error))
-            self._out.do(e.Close(error.close_code, str(error)))
+            self._out.do(a.Close(error.close_code, str(error)))
             return
         for message in messages:
             _MESSAGES[type(message)](self, message)
@@ -186,10 +157,8 @@ class Core:
             self._backoff.reset()
         goodbye, self._goodbye = self._goodbye, None
         delay = self._backoff.next()
-        if goodbye and goodbye.reason in _UNWANTED:
-            delay = self._backoff.between(*_REFUSED_WAIT)
-        elif goodbye:
-            delay = self._backoff.between(goodbye.retry_min, goodbye.retry_max)
+        if goodbye:
+            delay = self._backoff.between(*farewell.wait(goodbye))
         self._registered_at = self._register_by = self._beat_at = None
         if self.opened_at is not None:
             self.opened_at, self.lost_at = None, self._out.now
@@ -197,21 +166,18 @@ class Core:
         self._delivery.disconnected()
         self.connection, self.error = "waiting", event.reason
         self._out.say("warning", "not connected", reason=event.reason, retry_in=round(delay, 1))
-        self._out.do(e.Connect(delay))
+        self._out.do(a.Connect(delay))
 
     def _on_goodbye(self, message: Goodbye) -> None:
         self._goodbye = message
-        if message.reason not in _UNWANTED:
-            self.away_until = self._out.now + message.retry_max
-        meaning = _UNWANTED.get(message.reason)
-        said = meaning or "the server says goodbye"
-        self._out.say("error" if meaning else "info", said, detail=message.message or None)
+        self.away_until = farewell.back_by(message, self._out.now) or self.away_until
+        self._out.say(*farewell.words(message), detail=message.message or None)
 
     def _on_ping(self, message: Ping) -> None:
         self._out.send(Pong(at=message.at))
 
     def _terminated(self, event: e.Terminated) -> None:
-        self._out.do(e.Close(1000, "shutdown"), e.Exit(0))
+        self._out.do(a.Close(1000, "shutdown"), a.Exit(0))
 
     # Time
 
@@ -219,11 +185,11 @@ class Core:
         now = self._out.now
         if self._register_by is not None and now >= self._register_by:
             self._register_by = None
-            self._out.do(e.Close(1002, "the server did not answer register"))
+            self._out.do(a.Close(1002, "the server did not answer register"))
         if self._beat_at is not None and now >= self._beat_at:
             late = now - self._beat_at > self._identity.interval
             self._beat_at = (now if late else self._beat_at) + self._identity.interval
-            self._out.do(e.Sample())
+            self._out.do(a.Sample())
         if now >= self._look_at:
             self._look_at = now + LOOK_EVERY
             self._watch.all()
@@ -251,7 +217,7 @@ class Core:
         if event.facts != self.facts:
             self.facts = event.facts
             if self._beat_at is not None:
-                self._out.do(e.Sample())  # the page shall not wait an interval for what a command has changed
+                self._out.do(a.Sample())  # the page shall not wait an interval for what a command has changed
 
 
 _EVENTS: dict[type, Callable[[Core, Any], None]] = {

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from nixfleet_agent import actions as a
 from nixfleet_agent import events as e
 from nixfleet_protocol import limits, text
 from nixfleet_protocol.messages import KnownRun, Output, Progress, ProgressState, Status
@@ -154,7 +155,7 @@ class Delivery:
     def hungry(self, run: Run) -> None:
         self._hungry[run.run_id] = None
 
-    def next_look(self, room: int) -> e.Look | None:
+    def next_look(self, room: int) -> a.Look | None:
         """The next read, if one is wanted and the window has room."""
         if self.looking or room <= 0:
             return None
@@ -164,7 +165,7 @@ class Delivery:
             run = self.runs.get(run_id)
             if run and run.have is not None and (run.state == "live" or run.result):
                 self.looking = True
-                return e.Look(run_id, run.sent, min(room, BATCH))
+                return a.Look(run_id, run.sent, min(room, BATCH))
         return None
 
     def output(self, run: Run, seen: e.Seen) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from nixfleet_agent import actions as a
 from nixfleet_agent import events as e
 from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.delivery import Delivery, Run
@@ -56,18 +57,18 @@ class Dispatch:
             self._reject(run, f"this agent has no command {message.command}")
         elif rule.always:
             run.own = True
-            self._out.do(e.RecordRun(request, None))
+            self._out.do(a.RecordRun(request, None))
         elif busy:
             self._reject(run, f"busy: {busy.title} is running")
         else:
             self._out.say("info", "command", command=run.command, run=run.run_id)
-            self._out.do(e.Launch(request))
+            self._out.do(a.Launch(request))
 
     def _reject(self, run: Run, message: str) -> None:
         run.own = True
         self._out.say("warning", "command rejected", command=run.command, run=run.run_id, reason=message)
         run.result = self._status(run, "rejected", message, None)
-        self._out.do(e.RecordRun(run.request, run.result))
+        self._out.do(a.RecordRun(run.request, run.result))
 
     def launched(self, event: e.Launched) -> None:
         """A runner has it."""
@@ -79,7 +80,7 @@ class Dispatch:
         self._look_next()
         for stop_id, (target, _) in self._stops.items():
             if target == run.run_id:
-                self._out.do(e.Signal(run.run_id, event.pid, self._forced(stop_id)))
+                self._out.do(a.Signal(run.run_id, event.pid, self._forced(stop_id)))
 
     def not_launched(self, event: e.NotLaunched) -> None:
         """No runner has it: it ends here, and says why."""
@@ -98,7 +99,7 @@ class Dispatch:
             self._out.say(
                 "error", "command not started", command=run.command, run=run.run_id, reason=event.message
             )
-            self._out.do(e.RecordRun(run.request, run.result))
+            self._out.do(a.RecordRun(run.request, run.result))
 
     def recorded(self, event: e.Recorded) -> None:
         """A run without a runner is on disk: tell it, or do it. A disk that refuses keeps nobody from stopping a run."""
@@ -118,7 +119,7 @@ class Dispatch:
             self._stop(run)
         else:
             self._out.say("info", "restarting as asked", run=run.run_id)
-            self._out.do(e.Close(1000, "restart"), e.Exit(0))
+            self._out.do(a.Close(1000, "restart"), a.Exit(0))
 
     def existing(self, event: e.Existing) -> None:
         """It was claimed before: answer with what its journal says."""
@@ -143,7 +144,7 @@ class Dispatch:
         self._out.say("info", "stopping", command=target.command, run=target.run_id)
         self._stops[run.run_id] = (target.run_id, self._out.now + STOP_LIMIT)
         if target.pid:
-            self._out.do(e.Signal(target.run_id, target.pid, self._forced(run.run_id)))
+            self._out.do(a.Signal(target.run_id, target.pid, self._forced(run.run_id)))
 
     def _forced(self, stop_id: str) -> bool:
         """Whether a stop doesn't wait for what would rather end by itself."""
@@ -168,7 +169,7 @@ class Dispatch:
     def _finish(self, run: Run, status: str, message: str, exit_code: int | None) -> None:
         """Give a result to a run that needs no runner."""
         run.result = self._status(run, status, message, exit_code)
-        self._out.do(e.Finish(run.result))
+        self._out.do(a.Finish(run.result))
         if self._out.active:
             self._delivery.hungry(run)
             self._look_next()
@@ -189,4 +190,4 @@ class Dispatch:
             run = self._delivery.runs.get(target)
             if run and run.pid and run.busy and not run.whole and self._out.now >= kill_at:
                 self._out.say("error", "a runner does not end and is killed", run=target)
-                self._out.do(e.Signal(run.run_id, run.pid, True, late=True))
+                self._out.do(a.Signal(run.run_id, run.pid, True, late=True))

@@ -14,7 +14,7 @@ from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import swap_json
 from nixfleet_agent.lock import exclusive
 from nixfleet_agent.repository import Repository
-from nixfleet_agent.runner.context import Failed, Ran
+from nixfleet_agent.runner.ends import Failed, Ran
 from nixfleet_agent.system import boot_id, failed_units, foreign
 from nixfleet_protocol import limits
 from nixfleet_protocol.encode import to_dict

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from nixfleet_agent.address import redact
-from nixfleet_agent.runner.context import Failed, Ran
+from nixfleet_agent.runner.ends import Failed, Ran
 from nixfleet_agent.system import foreign
 
 NETWORK_TIMEOUT = 900.0

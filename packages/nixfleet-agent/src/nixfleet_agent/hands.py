@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from nixfleet_agent import actions as a
 from nixfleet_agent import events as e
 from nixfleet_agent.files import Disk
 from nixfleet_agent.journal import claim, directory, write_result
@@ -41,7 +42,7 @@ class Hands:
         """Whether a process that was started has ended since the last call."""
         return bool(self._launcher.reap())
 
-    def launch(self, action: e.Launch) -> e.Event | None:
+    def launch(self, action: a.Launch) -> e.Event | None:
         try:
             answer = self._launcher.launch(action.request)
         except OSError as error:
@@ -87,7 +88,7 @@ class Hands:
         self._runs.undeliver(run_id)
         return e.Existing(self._runs.load(run_id))
 
-    def record(self, action: e.RecordRun) -> e.Event:
+    def record(self, action: a.RecordRun) -> e.Event:
         run_id = action.request.run_id
         if self._runs.exists(run_id):
             return self._existing(run_id)
@@ -101,13 +102,13 @@ class Hands:
             return e.Recorded(run_id, stored=False)
         return e.Recorded(run_id)
 
-    def finish(self, action: e.Finish) -> None:
+    def finish(self, action: a.Finish) -> None:
         try:
             write_result(directory(self._own_dir, action.status.run_id), action.status, self._disk)
         except OSError as error:
             self._log.error("a result can't be stored", run=action.status.run_id, reason=error.strerror)
 
-    def look(self, action: e.Look) -> e.Event:
+    def look(self, action: a.Look) -> e.Event:
         try:
             seen = self._runs.look(action.run_id, action.after, action.limit)
         except OSError as error:  # a disk in trouble: the host stays visible, and we look again
@@ -115,7 +116,7 @@ class Hands:
             seen = e.Seen([], False, True, None, None)
         return e.Looked(action.run_id, seen, action.limit)
 
-    def settle(self, action: e.Settle) -> None:
+    def settle(self, action: a.Settle) -> None:
         if self._runs.apart(
             action.run_id
         ):  # no runner had it: this process, or one before, died over its result
@@ -123,7 +124,7 @@ class Hands:
             message = "interrupted: the agent died before it could answer"
             at = time.time_ns() // 1_000_000
             self.finish(
-                e.Finish(
+                a.Finish(
                     Status(
                         run_id=action.run_id, command=command, status="interrupted", at=at, message=message
                     )
@@ -132,16 +133,16 @@ class Hands:
             return
         self.helper("settle", action.run_id, str(action.have))
 
-    def decide(self, action: e.Decide) -> None:
+    def decide(self, action: a.Decide) -> None:
         if self._runs.undecided(action.run_id):
             self.helper("facts")
 
-    def signal(self, action: e.Signal) -> None:
+    def signal(self, action: a.Signal) -> None:
         if action.late and self._runs.shielded(action.run_id):
             return  # a later look asks again
         self._launcher.signal(action.run_id, action.pid, action.force)
 
-    def delivered(self, action: e.Delivered) -> None:
+    def delivered(self, action: a.Delivered) -> None:
         self._runs.delivered(action.run_id)
         self._runs.prune()
         self.forget()
@@ -160,12 +161,12 @@ class Hands:
 
 
 HANDS: dict[type, Callable[[Hands, Any], e.Event | None]] = {
-    e.Launch: Hands.launch,
-    e.RecordRun: Hands.record,
-    e.Finish: Hands.finish,
-    e.Look: Hands.look,
-    e.Settle: Hands.settle,
-    e.Decide: Hands.decide,
-    e.Signal: Hands.signal,
-    e.Delivered: Hands.delivered,
+    a.Launch: Hands.launch,
+    a.RecordRun: Hands.record,
+    a.Finish: Hands.finish,
+    a.Look: Hands.look,
+    a.Settle: Hands.settle,
+    a.Decide: Hands.decide,
+    a.Signal: Hands.signal,
+    a.Delivered: Hands.delivered,
 }

@@ -9,8 +9,9 @@ from typing import Any
 from nixfleet_agent import events as e
 from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.config import Config, ConfigError
-from nixfleet_agent.connection import Connection, Lost
+from nixfleet_agent.connection import Connection
 from nixfleet_agent.resolver import Resolver
+from nixfleet_agent.stream import Lost
 
 
 class Link:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from nixfleet_agent import actions as a
 from nixfleet_agent import doorbell
 from nixfleet_agent import events as e
 from nixfleet_agent.config import Config
@@ -49,7 +50,7 @@ class Loop:
         self._bell = doorbell.listen(config.resident_dir)
         self._link = Link(config, self._selector, self._tell, self._on_open)
         self._exit: tuple[int, float] | None = None
-        self._pending: deque[e.Action] = deque()
+        self._pending: deque[a.Action] = deque()
         self._terminated = False
         self._drop_in = 0
         self._slept = _suspended()
@@ -148,7 +149,7 @@ class Loop:
     def _tell(self, event: e.Event) -> None:
         self._apply(self._core.step(event, time.monotonic(), _wall()))
 
-    def _apply(self, actions: list[e.Action]) -> None:
+    def _apply(self, actions: list[a.Action]) -> None:
         """Do the actions in order; events that they cause are told at once, their actions queued behind."""
         self._pending.extend(actions)
         if len(self._pending) != len(actions):
@@ -161,25 +162,25 @@ class Loop:
             self._pending.extend(more)
         self._link.use(lambda connection: connection.flush())
 
-    def _do(self, action: e.Action) -> e.Event | None:
+    def _do(self, action: a.Action) -> e.Event | None:
         kind = type(action)
         return HANDS[kind](self._hands, action) if kind in HANDS else _ACTIONS[kind](self, action)
 
-    def _do_send(self, action: e.Send) -> None:
+    def _do_send(self, action: a.Send) -> None:
         def send(connection: Connection) -> None:
             for frame in action.frames:
                 connection.send(frame)
 
         self._link.use(send)
 
-    def _do_close(self, action: e.Close) -> None:
+    def _do_close(self, action: a.Close) -> None:
         now = time.monotonic()
         self._link.use(lambda connection: connection.close(action.code, action.reason, now))
 
-    def _do_connect(self, action: e.Connect) -> None:
+    def _do_connect(self, action: a.Connect) -> None:
         self._link.connect_in(action.delay)
 
-    def _do_sample(self, action: e.Sample) -> e.Event:
+    def _do_sample(self, action: a.Sample) -> e.Event:
         metrics = self._meter.sample()
         self._drop_in -= 1
         if self._drop_in == 0:
@@ -187,11 +188,11 @@ class Loop:
         self._freshen(time.monotonic())
         return e.Sampled(metrics)
 
-    def _do_exit(self, action: e.Exit) -> None:
+    def _do_exit(self, action: a.Exit) -> None:
         self._exit = (action.code, time.monotonic() + EXIT_LIMIT)
         self._link.leaving = True
 
-    def _do_say(self, action: e.Say) -> None:
+    def _do_say(self, action: a.Say) -> None:
         getattr(self._log, action.level)(action.event, **action.fields)
 
     def _on_open(self) -> None:
@@ -220,12 +221,12 @@ class Loop:
 
 
 _ACTIONS: dict[type, Callable[[Loop, Any], e.Event | None]] = {
-    e.Connect: Loop._do_connect,
-    e.Send: Loop._do_send,
-    e.Close: Loop._do_close,
-    e.Sample: Loop._do_sample,
-    e.Exit: Loop._do_exit,
-    e.Say: Loop._do_say,
+    a.Connect: Loop._do_connect,
+    a.Send: Loop._do_send,
+    a.Close: Loop._do_close,
+    a.Sample: Loop._do_sample,
+    a.Exit: Loop._do_exit,
+    a.Say: Loop._do_say,
 }
 
 

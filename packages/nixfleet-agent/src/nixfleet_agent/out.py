@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nixfleet_agent import events as e
+from nixfleet_agent import actions as a
 from nixfleet_protocol.session.agent_end import MAY_SEND, AgentEnd
 
 
@@ -13,14 +13,14 @@ class Out:
         self.end = AgentEnd()
         self.now = 0.0
         self.wall = 0
-        self._actions: list[e.Action] = []
+        self._actions: list[a.Action] = []
 
     def begin(self, now: float, wall: int) -> None:
         """A new step."""
         self.now, self.wall, self._actions = now, wall, []
 
     @property
-    def actions(self) -> list[e.Action]:
+    def actions(self) -> list[a.Action]:
         """What the step wants done, in order."""
         return self._actions
 
@@ -29,15 +29,15 @@ class Out:
         """Registered: output and results can be sent."""
         return self.end.state == "active"
 
-    def do(self, *actions: e.Action) -> None:
+    def do(self, *actions: a.Action) -> None:
         self._actions += actions
 
     def send(self, *messages: Any) -> None:
         """Send what may be sent now; the rest is said again after the next `registered`."""
         allowed = [message for message in messages if isinstance(message, MAY_SEND[self.end.state])]
         if allowed:
-            self.do(e.Send(self.end.send(*allowed)))
+            self.do(a.Send(self.end.send(*allowed)))
 
     def say(self, level: str, event: str, **fields: Any) -> None:
         """One line for the agent's own log."""
-        self.do(e.Say(level, event, fields))
+        self.do(a.Say(level, event, fields))

@@ -17,7 +17,8 @@ from nixfleet_agent.config import Config
 from nixfleet_agent.files import read_json, swap_json
 from nixfleet_agent.git import NETWORK_TIMEOUT, Git, Runs, why
 from nixfleet_agent.gitenv import LOCAL_UPLOAD_PACK, git_env, is_local
-from nixfleet_agent.runner.context import Context, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Failed
 from nixfleet_agent.signatures import check_commit, check_owner
 
 
@@ -44,15 +45,14 @@ class Repository:
     def pull(self, context: Context) -> None:
         """Bring the working tree to the newest commit of the branch, or to `options.ref`."""
         ref = context.request.options.ref
+        branch = ref or self._config.branch
         if not self._config.repo_url:
             context.note(f"pull: fast-forward of {self.path}")
-            self._git.must(
-                context.run, "pull", "pull", "--ff-only", "--", "origin", ref or self._config.branch
-            )
+            self._git.must(context.run, "pull", "pull", "--ff-only", "--", "origin", branch)
             self._check_head(context.note)
             return
         self.prepare(context.run, context.note)
-        context.note(f"pull: {ref or self._config.branch} from {redact(self._config.repo_url)}")
+        context.note(f"pull: {branch} from {redact(self._config.repo_url)}")
         target = self._fetch(context.run, context.note, ref)
         self._git.must(context.run, "reset", "reset", "--hard", target, "--")
         if ref is None:

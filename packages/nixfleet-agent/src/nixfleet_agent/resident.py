@@ -7,8 +7,9 @@ from nixfleet_agent import kinds
 from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.backoff import Backoff
 from nixfleet_agent.config import Config, ConfigError
-from nixfleet_agent.core import Core, Identity
+from nixfleet_agent.core import Core
 from nixfleet_agent.files import NotPrivate, own_directory, read_json, roots_directory
+from nixfleet_agent.identity import Identity
 from nixfleet_agent.launch import launcher
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.log import Log

@@ -11,7 +11,7 @@ import stat
 import subprocess
 from collections.abc import Mapping
 
-from nixfleet_agent.runner.context import Failed
+from nixfleet_agent.runner.ends import Failed
 from nixfleet_agent.system import foreign
 
 _TIMEOUT = 60.0

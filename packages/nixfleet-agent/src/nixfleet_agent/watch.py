@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from nixfleet_agent import actions as a
 from nixfleet_agent import events as e
 from nixfleet_agent.delivery import Delivery, Run
 from nixfleet_agent.out import Out
@@ -49,10 +50,10 @@ class Watch:
         if (
             run.have is None
         ):  # its records could not be numbered; but it may be the reason why there is no server
-            self._out.do(e.Decide(run.run_id))
+            self._out.do(a.Decide(run.run_id))
             return
         self._out.say("warning", "a runner died without a result", command=run.command, run=run.run_id)
-        self._out.do(e.Settle(run.run_id, run.have))
+        self._out.do(a.Settle(run.run_id, run.have))
 
     def rang(self, event: e.Rang) -> None:
         """Its journal has grown."""
@@ -72,7 +73,7 @@ class Watch:
             self._delivery.hungry(run)
             self.next()
         elif run.watched:
-            self._out.do(e.Look(run.run_id, run.sent, 0))
+            self._out.do(a.Look(run.run_id, run.sent, 0))
             self._delivery.hungry(run)
 
     def next(self) -> None:
@@ -95,4 +96,4 @@ class Watch:
         if run.result is None and run.watched:  # the server ended it by its own word; it may still live here
             self._out.say("warning", "the server ended a run that still runs", run=run.run_id)
         self._delivery.forget(run)
-        self._out.do(e.Delivered(run.run_id))
+        self._out.do(a.Delivered(run.run_id))

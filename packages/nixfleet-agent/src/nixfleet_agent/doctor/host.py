@@ -19,7 +19,7 @@ from nixfleet_agent.git import reason_of
 from nixfleet_agent.gitenv import git_env
 from nixfleet_agent.launch import REQUEST_MAX
 from nixfleet_agent.lock import is_held
-from nixfleet_agent.runner.context import Failed
+from nixfleet_agent.runner.ends import Failed
 from nixfleet_agent.signatures import check_file
 from nixfleet_agent.state import resident_uid
 from nixfleet_agent.system import foreign

@@ -7,15 +7,16 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from nixfleet_agent.config import VARIABLES, Config, load
+from nixfleet_agent.config import Config, load
 from nixfleet_agent.enroll import supervisor
 from nixfleet_agent.enroll.exchange import exchange
 from nixfleet_agent.enroll.leave import undo
-from nixfleet_agent.enroll.place import Place, Record, Refused, place, write
+from nixfleet_agent.enroll.place import USAGE, Place, Record, Refused, place, write
+from nixfleet_agent.enroll.program import check_program
 from nixfleet_agent.launch import program
 from nixfleet_agent.units import Installation, files
+from nixfleet_agent.variables import VARIABLES
 
-USAGE = 2
 OPTIONS = {"repo_url": "NIXFLEET_REPO_URL", "branch": "NIXFLEET_BRANCH", "ssh_key": "NIXFLEET_SSH_KEY"} | {
     "ca_file": "NIXFLEET_CA_FILE",
     "platform": "NIXFLEET_PLATFORM",
@@ -31,8 +32,6 @@ _OURS = (
     "NIXFLEET_RESIDENT_USER",
     "NIXFLEET_RUNNER_SOCKET",
 )
-_CLOSED = ("/home/", "/root/", "/run/user/")
-"""What the resident's unit can't see (ProtectHome)."""
 
 
 def enroll(given: Namespace) -> int:
@@ -94,32 +93,6 @@ def _place(given: Namespace) -> Place:
         raise Refused(
             f"nixfleet-agent is installed in a place that no unit can name: {error}", USAGE
         ) from None
-
-
-def check_program(command: str) -> None:
-    """Raises Refused when the agent's own user could not run it, or anybody could change it."""
-    for path in (command, sys.executable, __file__):
-        for one in _with_parents(os.path.realpath(path)):
-            mode = os.stat(one).st_mode
-            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-                raise Refused(
-                    f"everybody can change {one}, and so what root runs here: chmod o-w {one}", USAGE
-                )
-    for path in (os.path.realpath(command), os.path.realpath(sys.executable)):
-        closed = [one for one in _with_parents(path) if not os.stat(one).st_mode & stat.S_IXOTH]
-        if closed or path.startswith(_CLOSED):
-            raise Refused(
-                f"the agent's own user can't run {path}: install nixfleet-agent where all can read it, as with"
-                " `python3 -m venv /opt/nixfleet-agent && /opt/nixfleet-agent/bin/pip install nixfleet-agent`",
-                USAGE,
-            )
-
-
-def _with_parents(path: str) -> list[str]:
-    found = [path]
-    while found[-1] != "/":
-        found.append(os.path.dirname(found[-1]))
-    return found
 
 
 def _variables(given: Namespace) -> dict[str, str]:

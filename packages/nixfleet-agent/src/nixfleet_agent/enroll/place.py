@@ -10,6 +10,9 @@ from nixfleet_agent.environment import FILE
 from nixfleet_agent.files import Disk, read_json
 from nixfleet_agent.units import Installation
 
+USAGE = 2
+"""Exit code of what was asked for wrongly."""
+
 
 class Refused(Exception):
     """It can't be done. `str()` says why and what to do; `code` is the exit code."""

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from nixfleet_agent.repository import Repository
-from nixfleet_agent.runner.context import Context, Done
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Done
 from nixfleet_protocol.messages import Facts
 
 

@@ -6,7 +6,7 @@ from nixfleet_agent.nix.facts import HostFacts
 from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.nix.root import Root
 from nixfleet_agent.nix.text import plain, store_name
-from nixfleet_agent.runner.context import Ran
+from nixfleet_agent.runner.ends import Ran
 from nixfleet_protocol import limits
 from nixfleet_protocol.messages import Facts, Generation
 

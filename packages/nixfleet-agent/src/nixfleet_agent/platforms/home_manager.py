@@ -12,8 +12,9 @@ from nixfleet_agent.platforms.nix import NixHost, query
 from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner import history
 from nixfleet_agent.runner.activation import judge_plain
-from nixfleet_agent.runner.context import Context, Failed
+from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runner.deploy import Way
+from nixfleet_agent.runner.ends import Failed
 
 
 class HomeManager(NixHost):

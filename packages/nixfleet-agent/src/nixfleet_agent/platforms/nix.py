@@ -9,8 +9,9 @@ from nixfleet_agent.nix.reboot import reboot, switch_inhibitors
 from nixfleet_agent.platforms import describe
 from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner import history
-from nixfleet_agent.runner.context import Context, Done, Failed
+from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runner.deploy import OUTPUT_MAX, Way, deploy
+from nixfleet_agent.runner.ends import Done, Failed
 from nixfleet_protocol.messages import Facts
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")

@@ -9,8 +9,9 @@ from nixfleet_agent.files import Disk, read_json
 from nixfleet_agent.nix.text import plain
 from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner.capture import TAIL_BYTES
-from nixfleet_agent.runner.context import Context, Done, Failed, Ran
+from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runner.deploy import confirm
+from nixfleet_agent.runner.ends import Done, Failed, Ran
 from nixfleet_agent.runner.guard import guard_of
 from nixfleet_agent.system import operating_system
 from nixfleet_protocol import limits

@@ -6,11 +6,13 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import psutil
 
 _PR_SET_CHILD_SUBREAPER = 36
+_KILL_LIMIT = 5.0
+"""Seconds to see killed processes gone."""
 
 
 def become_subreaper() -> None:
@@ -60,6 +62,37 @@ def send(processes: list[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error, OSError):
             process.send_signal(number)
+
+
+def end_all(
+    child: "subprocess.Popen[bytes]",
+    known: set[int],
+    clock: Callable[[], float],
+    meanwhile: Callable[[], None],
+    grace: float,
+) -> list[int]:
+    """End every descendant: ask, wait for `grace` seconds, kill, look. Returns the pids that would not go.
+
+    `meanwhile` is called between two looks, and is to wait a moment.
+    """
+    left: list[int] = []
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_LIMIT)):
+        end = clock() + patience
+        asked: set[int] = set()
+        while True:
+            child.poll()  # first: only Popen may learn its own child's exit code
+            reap_orphans(child.pid)
+            living = descendants(known)
+            left = [process.pid for process in living]
+            fresh = [process for process in living if process.pid not in asked]
+            send(fresh, number)
+            asked |= {process.pid for process in fresh}
+            if not left:
+                return []
+            if clock() >= end:
+                break
+            meanwhile()
+    return left
 
 
 def reap_orphans(child: int | None) -> None:

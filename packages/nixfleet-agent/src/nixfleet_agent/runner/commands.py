@@ -8,7 +8,8 @@ from nixfleet_agent import kinds, platforms, update
 from nixfleet_agent.lock import exclusive
 from nixfleet_agent.repository import Repository
 from nixfleet_agent.runner import reboot, tests
-from nixfleet_agent.runner.context import Context, Done, Ended, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Done, Ended, Failed
 from nixfleet_protocol.messages import Outcome, TestReport
 
 

@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from nixfleet_agent.config import Config
 from nixfleet_agent.doorbell import Doorbell
@@ -17,6 +16,7 @@ from nixfleet_agent.journal import SHIELD, Journal
 from nixfleet_agent.nix.progress import Snapshot
 from nixfleet_agent.runner import children
 from nixfleet_agent.runner.capture import TAIL_BYTES, Capture
+from nixfleet_agent.runner.ends import Ended, Failed, Ran
 from nixfleet_agent.runner.nixlog import NixOutput
 from nixfleet_agent.runner.report import Report, Step, nix_progress
 from nixfleet_agent.system import foreign
@@ -25,8 +25,6 @@ from nixfleet_protocol.messages import ProgressState
 
 GRACE = 3.0
 """Seconds between asking a process tree to end and killing it."""
-_KILL_LIMIT = 5.0
-"""Seconds to see killed processes gone."""
 _POLL = 0.02
 """Seconds between two looks at the raw output: below what a person notices."""
 _END_POLL = 0.05
@@ -34,47 +32,6 @@ _END_POLL = 0.05
 _LOOK = 0.5
 """Seconds between two looks whether a wait is to end, for what no signal tells."""
 _PROGRESS_EVERY = 0.25
-
-
-class Ended(Exception):
-    """The run was ended from outside. `result` is `stopped` or `timed_out`; `exit_code` that of what ran, if it ran."""
-
-    def __init__(self, result: str, exit_code: int | None, detail: str = "") -> None:
-        super().__init__(result)
-        self.result = result
-        self.exit_code = exit_code
-        self.detail = detail
-
-
-class Failed(Exception):
-    """A step failed: `str()` is the outcome in one line. `result` is that of the run."""
-
-    def __init__(self, message: str, exit_code: int | None = 1, result: str = "failed") -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-        self.result = result
-
-
-class Done(NamedTuple):
-    """How a step ended that did not fail: `result` is `ok`, `degraded` or `unconfirmed`."""
-
-    message: str
-    result: str = "ok"
-    exit_code: int = 0
-
-
-class Ran(NamedTuple):
-    """A program that ended. `tail` is the end of what it wrote, `late` that its own time limit ended it."""
-
-    exit_code: int
-    tail: bytes
-    late: bool = False
-
-    @property
-    def last_line(self) -> str:
-        """The last line it wrote that isn't blank: with most programs the reason of a failure."""
-        lines = [line.strip() for line in self.tail.decode(errors="replace").splitlines()]
-        return next((line for line in reversed(lines) if line), "")[:300]
 
 
 class Context:
@@ -274,27 +231,13 @@ class Context:
         return None
 
     def _end_all(self, child: "subprocess.Popen[bytes]") -> list[int]:
-        """End every descendant: ask, wait, kill, look. Returns the pids that would not go."""
-        signals = ((signal.SIGTERM, self._grace), (signal.SIGKILL, _KILL_LIMIT))
-        left: list[int] = []
-        for number, patience in signals:
-            end = self._clock() + patience
-            asked: set[int] = set()
-            while True:
-                child.poll()  # first: only Popen may learn its own child's exit code
-                children.reap_orphans(child.pid)
-                living = children.descendants(self._sessions)
-                left = [process.pid for process in living]
-                fresh = [process for process in living if process.pid not in asked]
-                children.send(fresh, number)
-                asked |= {process.pid for process in fresh}
-                self._capture.pump(self._clock())
-                if not left:
-                    return []
-                if self._clock() >= end:
-                    break
-                self._alarm.wait(_END_POLL)
-        return left
+        """End every descendant. Returns the pids that would not go."""
+
+        def meanwhile() -> None:
+            self._capture.pump(self._clock())
+            self._alarm.wait(_END_POLL)
+
+        return children.end_all(child, self._sessions, self._clock, meanwhile, self._grace)
 
     def _ring(self) -> None:
         self._bell.ring(self.request.run_id)

@@ -13,7 +13,8 @@ from nixfleet_agent.nix.root import Root
 from nixfleet_agent.nix.text import store_name
 from nixfleet_agent.runner import history
 from nixfleet_agent.runner.activation import Judgement
-from nixfleet_agent.runner.context import Context, Done, Ended, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Done, Ended, Failed
 from nixfleet_agent.runner.guard import Guard, NoGuard, guard_of
 from nixfleet_protocol import limits
 

@@ -10,8 +10,9 @@ from nixfleet_agent.doorbell import ring_once
 from nixfleet_agent.files import Disk
 from nixfleet_agent.lock import Held, Lock
 from nixfleet_agent.runner import pending, probes, resident, timer
-from nixfleet_agent.runner.context import Context, Ended, Failed
+from nixfleet_agent.runner.context import Context
 from nixfleet_agent.runner.decision import Situation, decide
+from nixfleet_agent.runner.ends import Ended, Failed
 from nixfleet_agent.runner.guard import Verdict
 from nixfleet_agent.runner.pending import Pending
 from nixfleet_agent.system import boot_id

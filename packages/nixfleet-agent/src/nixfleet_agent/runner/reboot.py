@@ -11,7 +11,8 @@ from typing import Any
 
 from nixfleet_agent.config import Config
 from nixfleet_agent.files import Disk, read_json
-from nixfleet_agent.runner.context import Context, Ended, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Ended, Failed
 from nixfleet_agent.system import boot_id
 
 ANNOUNCE = 3.0

@@ -7,7 +7,8 @@ bash (sh where there is no bash), so that a bit lost in a zip or on another syst
 import os
 import shutil
 
-from nixfleet_agent.runner.context import Context, Ended
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Ended
 from nixfleet_protocol import limits, text
 from nixfleet_protocol.messages import ProgressState, TestFailure, TestReport
 

@@ -5,7 +5,8 @@ import json
 import sys
 
 from nixfleet_agent import kinds
-from nixfleet_agent.runner.context import Context, Done, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Done, Failed
 from nixfleet_agent.update import by_nix, by_pip
 
 PACKAGE = "nixfleet-agent"

@@ -13,7 +13,8 @@ from nixfleet_agent.__about__ import __version__
 from nixfleet_agent.lock import exclusive
 from nixfleet_agent.platforms.nix import NIX, NixHost
 from nixfleet_agent.repository import Repository
-from nixfleet_agent.runner.context import Context, Done, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Done, Failed
 
 FLAKE_UPDATE_SINCE = (2, 19)
 """Nix from which on `flake update` takes names of inputs; before, `flake lock` does."""

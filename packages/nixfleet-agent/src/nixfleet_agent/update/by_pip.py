@@ -23,7 +23,8 @@ import time
 import nixfleet_agent
 import nixfleet_protocol
 from nixfleet_agent.runner import probes, resident
-from nixfleet_agent.runner.context import Context, Done, Ended, Failed
+from nixfleet_agent.runner.context import Context
+from nixfleet_agent.runner.ends import Done, Ended, Failed
 from nixfleet_agent.runner.keeper import is_confirmed
 from nixfleet_agent.update.site import Site, beside, libraries, plain, programs
 
