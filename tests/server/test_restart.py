@@ -1,7 +1,9 @@
 """The server as a process: killed, restarted, told to stop, started twice."""
 
+import contextlib
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -163,8 +165,16 @@ def test_a_new_server_listens_at_once_and_answers_when_the_old_one_has_left(tmp_
         new.end()
 
 
-def test_who_has_been_let_in_is_answered_before_it_leaves(server: ServerProcess) -> None:
+@pytest.mark.parametrize("damaged", [False, True], ids=["", "damaged database"])
+def test_who_has_been_let_in_is_answered_before_it_leaves(tmp_path: Path, damaged: bool) -> None:
     """A proxy may try again what was refused, but not a DELETE or POST that was cut."""
+    data = tmp_path / "data"
+    if damaged:
+        data.mkdir()
+        (data / "nixfleet.db").write_bytes(b"not a database" * 1000)
+    server = ServerProcess(data, port=free_port())
+    server.begin()
+    until(lambda: listens(server.port), "it listens")
     assert server.process
     answers: Counter[str] = Counter()
     port, process = server.port, server.process
@@ -173,13 +183,36 @@ def test_who_has_been_let_in_is_answered_before_it_leaves(server: ServerProcess)
         while process.poll() is None:
             answers[one_delete(port)] += 1
 
-    with ThreadPoolExecutor(6) as pool:
-        asking = [pool.submit(ask) for _ in range(6)]
-        until(lambda: answers["answered"] > 100, "requests pass")
-        process.send_signal(signal.SIGTERM)
-        for each in asking:
-            each.result(60)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            asking = [pool.submit(ask) for _ in range(6)]
+            until(lambda: answers["answered"] > 100, "requests pass")
+            process.send_signal(signal.SIGTERM)
+            for each in asking:
+                each.result(60)
+    finally:
+        server.end()
     assert set(answers) <= {"answered", "refused"}, answers
+
+
+def test_a_word_to_stop_counts_also_while_the_data_is_opened(server: ServerProcess) -> None:
+    assert server.end(signal.SIGTERM) == 0
+    with contextlib.closing(sqlite3.connect(server.data / "nixfleet.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        server.begin()
+        assert server.process
+        status = Path(f"/proc/{server.process.pid}/status")
+        until(lambda: signal.SIGTERM in caught(status.read_text()), "it listens to signals")
+        server.process.send_signal(signal.SIGTERM)
+        other.execute("ROLLBACK")
+    assert server.process.wait(30) == 0
+
+
+def caught(status: str) -> set[int]:
+    """Numbers of the signals that a process handles, of its /proc/PID/status."""
+    mask = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 
 def one_delete(port: int) -> str:

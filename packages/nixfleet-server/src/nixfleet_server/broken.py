@@ -11,9 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from nixfleet_protocol import limits
 from nixfleet_server import logging
 from nixfleet_server.api.problems import PROBLEMS, problem
 from nixfleet_server.httpd import Server
+from nixfleet_server.intake import bounded, raise_file_limit
 
 log = logging.get(__name__)
 
@@ -45,15 +47,24 @@ def app() -> Starlette:
     )
 
 
-async def serve(listener: socket.socket, reason: str, wait: Callable[[], Awaitable[None]]) -> None:
-    """Serve that for as long as `wait` takes."""
+async def serve(listener: socket.socket, reason: str, wait: Callable[[], Awaitable[bool]]) -> None:
+    """Serve that for as long as `wait` takes. If it gives true, the server is to stop, and the listener is closed."""
     log.error("the database can't be used: it is tried again every few seconds", reason=reason)
     print(f"nixfleet-server: the database can't be used: {reason}", flush=True)
     with listener.dup() as own:
-        config = uvicorn.Config(app(), lifespan="off", ws="wsproto", access_log=False, log_config=None)
+        config = uvicorn.Config(
+            app(),
+            http=bounded(raise_file_limit(), limits.HEAD_TIMEOUT),
+            lifespan="off",
+            ws="wsproto",
+            timeout_graceful_shutdown=3,
+            access_log=False,
+            log_config=None,
+        )
         server = Server(config, lambda: None)
         serving = asyncio.create_task(server.serve(sockets=[own]))
-        await wait()
+        if await wait():
+            server.door = listener
         server.should_exit = True
         await serving
 

@@ -39,7 +39,11 @@ class Server(uvicorn.Server):
             waiting = list(_knocked(self.door))
             self.door.close()
             for peer in waiting:
-                await asyncio.get_running_loop().connect_accepted_socket(self._protocol, peer)
+                try:
+                    await asyncio.get_running_loop().connect_accepted_socket(self._protocol, peer)
+                except OSError:  # gone by now
+                    peer.close()
+        await asyncio.sleep(0)  # the last that were accepted as usual are connections only now
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
@@ -51,8 +55,12 @@ class Server(uvicorn.Server):
 def _knocked(listener: socket.socket) -> Iterator[socket.socket]:
     """Those in the listener's queue."""
     listener.setblocking(False)
-    with contextlib.suppress(OSError):
-        while True:
+    while True:
+        try:
             peer, _ = listener.accept()
-            peer.setblocking(False)
-            yield peer
+        except ConnectionAbortedError:  # this one has gone, the next may be there
+            continue
+        except OSError:
+            return
+        peer.setblocking(False)
+        yield peer

@@ -6,7 +6,7 @@ import resource
 from typing import Any
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.events import Ping
 
@@ -18,6 +18,9 @@ log = logging.get(__name__)
 
 FIRST_REQUEST_WAIT = 1.0
 """Seconds that a leaving server waits for the first request of a connection: one is on its way as a rule."""
+
+NEXT_REQUEST_WAIT = 0.05
+"""The same for the next request of one that is kept open: it may lie in our buffer already."""
 
 
 def raise_file_limit() -> int:
@@ -59,9 +62,12 @@ def bounded(connections_max: int, head_timeout: float) -> type[asyncio.Protocol]
             self._watch()
 
         def shutdown(self) -> None:
-            """Close, but let the request still come for which the connection has just been made."""
-            if self.cycle is None:
+            """Close, but let the request still come for which the connection has just been made, or that is here."""
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is None:
                 self.loop.call_later(FIRST_REQUEST_WAIT, self._shut)
+            elif cycle.response_complete:
+                self.loop.call_later(NEXT_REQUEST_WAIT, self._shut)
             else:
                 super().shutdown()
 

@@ -33,11 +33,12 @@ class Signals:
         self._first.set()
         self.on_signal()
 
-    async def wait(self, seconds: float) -> None:
-        """Return after so long, or at once when told to stop."""
+    async def wait(self, seconds: float) -> bool:
+        """Return after so long, or at once when told to stop: true then."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._first.wait()
+        return self.told > 0
 
 
 async def leave(hub: Hub, server: uvicorn.Server, drain: float = 0.0) -> None:

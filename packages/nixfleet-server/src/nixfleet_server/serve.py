@@ -124,7 +124,7 @@ def make_server(shared: Context, started: Callable[[], None]) -> Server:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     """Serve, whatever the data: what can't be used is shown as that until it is mended or another is restored."""
     signals = Signals()
-    while not signals.told:
+    while listener.fileno() >= 0:  # whoever is told to stop closes it
         try:
             database = await asyncio.to_thread(open_data, settings)
         except Damaged as damage:
@@ -171,7 +171,11 @@ async def _serve_data(
                 f"No password is set yet. Set it here, once, within 24 hours: {url}/setup#{code}", flush=True
             )
         log.info("serving", url=url, data_dir=str(settings.data_dir))
+        signals.on_signal = stop
+        if signals.told:  # while the data was opened
+            stop()
 
+    signals.on_signal = lambda: None
     async with running(settings, database) as shared:
         shared.connections_max = raise_file_limit()
         server = make_server(shared, started)
@@ -185,9 +189,9 @@ async def _serve_data(
 
         def stop() -> None:
             server.door = listener
-            go(settings.drain)
+            if signals.told > 1 or not leaving:  # after a restore the next one stops, and nobody is cut
+                go(settings.drain)
 
-        signals.on_signal = stop
         shared.ticker.on_restore = go
         with listener.dup() as own:  # uvicorn closes what it is given, and after a restore we go on
             await server.serve(sockets=[own])

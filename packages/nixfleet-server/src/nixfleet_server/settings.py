@@ -77,8 +77,9 @@ class Settings(BaseSettings):
     drain: float = Field(
         0.0,
         ge=0,
-        le=60,
-        description="seconds to go on unready after SIGTERM, for a proxy that checks /readyz to send no more",
+        le=45,
+        description="seconds to go on unready after SIGTERM, for a proxy that checks /readyz to send no more; the"
+        " supervisor has to wait 10 more before it kills",
     )
     webhook_url: SecretStr | None = Field(
         None, description="https:// address that is told of hosts that stay away and runs that failed"
