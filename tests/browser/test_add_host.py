@@ -98,6 +98,59 @@ def test_a_name_that_is_taken_or_none_is_told_before_anything_is_made(fleet: Lab
     expect(add.locator("pre")).to_have_count(0)
 
 
+def test_a_look_at_another_way_costs_no_token(fleet: Lab, log_in: LogIn) -> None:
+    page = log_in(fleet, "/#/add")
+    add = dialog(page)
+    name = add.get_by_label("Name")
+    name.fill("kept1")
+    add.get_by_role("tab", name="pip").click()
+    expect(name).to_have_value("kept1")  # typed, and not used yet
+    add.get_by_role("tab", name="NixOS").click()
+    add.get_by_role("button", name="Make its token").click()
+    token = token_in(add.locator("pre").first.inner_text())
+    add.get_by_role("tab", name="pip").click()
+    expect(name).to_have_value("")
+    add.get_by_role("button", name="Make its token").click()
+    enroll = add.locator("pre")
+    expect(enroll).to_contain_text("nixfleet-agent enroll")
+    command = enroll.inner_text()
+    add.get_by_role("tab", name="home-manager").click()
+    expect(add.locator("pre").first).to_contain_text(token)
+    with closing(SimulatedAgent(fleet.server.url, token, "kept1")) as agent:
+        add.get_by_role("tab", name="pip").click()
+        expect(enroll).to_have_text(command)
+        agent.start()
+        expect(page.locator('[data-host="kept1"]')).to_contain_text("Online")
+        expect(add.get_by_role("status")).to_contain_text("Waiting for the host")
+        add.get_by_role("tab", name="NixOS").click()
+        expect(add.get_by_role("status")).to_contain_text("kept1 is here")
+
+
+def test_a_taken_name_leads_to_the_page_that_makes_a_new_token(fleet: Lab, log_in: LogIn) -> None:
+    if "taken" not in {host.host_id for host in fleet.client.hosts()}:
+        fleet.server.add_host("taken")
+    page = log_in(fleet, "/#/add")
+    add = dialog(page)
+    add.get_by_label("Name").fill("taken")
+    add.get_by_role("button", name="Make its token").click()
+    expect(add.get_by_role("alert")).to_contain_text("There is a host taken already.")
+    add.get_by_role("link", name="new token").click()
+    expect(add).to_be_hidden()
+    expect(page.get_by_role("heading", name="taken", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="New token")).to_be_visible()
+
+
+def test_no_repository_is_a_blank_to_fill_in(fleet: Lab, log_in: LogIn) -> None:
+    page = log_in(fleet, "/#/add")
+    add = dialog(page)
+    add.get_by_label("Name").fill("blank1")
+    add.get_by_role("button", name="Make its token").click()
+    expect(add).to_contain_text("with the module imported, and its repository filled in")
+    configuration = add.locator("pre").nth(1)
+    expect(configuration).to_contain_text("# Fill in the repository of its configuration")
+    expect(configuration).not_to_contain_text("git.example.org")
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_on_a_phone_it_fills_the_screen_and_nothing_sticks_out(
     fleet: Lab, log_in: LogIn, scheme: str

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack, closing
+from json import dumps
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from nixfleet_protocol.messages import Facts, Metrics
+from nixfleet_protocol.client.calls import Call
+from nixfleet_protocol.messages import Facts, Metrics, RunView
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import LogIn
 from tests.browser.simulated import SimulatedAgent
@@ -182,3 +185,164 @@ def test_hosts_that_say_nothing_are_not_said_to_be_filtered(tmp_path: Path, log_
         expect(page.get_by_text("No host is like that")).to_be_visible()
         page.get_by_role("button", name="Show all hosts").click()
         expect(page.locator('[data-host="silent"]')).to_be_visible()
+
+
+WATCH_SHIFTS = """() => {
+    window.shift = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach((one) => { window.shift += one.value; })).observe({ type: "layout-shift" });
+}"""
+WELL = Facts(os="NixOS")
+BROKEN = Facts(os="NixOS", failed_units=("nginx.service",))
+
+
+@pytest.mark.parametrize(("count", "scrolled"), [(3, 0), (14, 0), (14, 300)])
+def test_rows_stay_under_the_pointer_while_problems_come_and_go(
+    tmp_path: Path, log_in: LogIn, count: int, scrolled: int
+) -> None:
+    with lab(tmp_path) as here, ExitStack() as stack:
+        names = [f"web{number:02}" for number in range(count)]
+        agents = {}
+        for name in names:
+            agent = SimulatedAgent(here.server.url, here.server.add_host(name), name, facts=WELL)
+            agents[name] = stack.enter_context(closing(agent.start()))
+
+        def turn(name: str, facts: Facts) -> None:
+            agents[name].facts = facts
+            agents[name].heartbeat()
+
+        page = log_in(here)
+        expect(page.get_by_text(f"{count} online")).to_be_visible()
+        cards = page.locator("#problem-list .problem")
+        pull = button(page, "Pull", names[8 if scrolled else 2])
+        page.mouse.move(700, 500)
+        page.mouse.wheel(0, scrolled)
+
+        def scrolls_to(place: int) -> None:
+            until(lambda: page.evaluate("document.getElementById('main').scrollTop") == place, f"at {place}")
+
+        scrolls_to(scrolled)
+        pull.hover()
+        page.evaluate(WATCH_SHIFTS)
+        place = pull.bounding_box()
+
+        def stays() -> None:
+            page.wait_for_timeout(100)  # it may not move in the frames to come either
+            assert pull.bounding_box() == place
+
+        for number, name in enumerate(names[:3], 1):
+            turn(name, BROKEN)
+            expect(cards).to_have_count(number)
+            stays()
+        for name in names[:3]:
+            turn(name, WELL)
+        expect(cards).to_have_count(0)
+        stays()
+        turn(names[0], BROKEN)
+        expect(cards).to_have_count(1)
+        stays()
+        if not scrolled:  # once nobody points at the list they are shown
+            page.mouse.move(500, 10)
+            scrolls_to(0)
+            expect(cards.first).to_be_in_viewport(ratio=1)
+            pull.hover()
+            place = pull.bounding_box()
+            turn(names[0], WELL)
+            expect(page.get_by_text("No host needs you any more")).to_be_visible()
+            stays()
+            page.mouse.move(500, 10)
+            expect(page.get_by_text("No host needs you any more")).to_be_hidden()
+            scrolls_to(0)
+        assert page.evaluate("window.shift") < 0.01
+
+
+def test_a_run_past_its_time_is_counted_everywhere(tmp_path: Path, log_in: LogIn) -> None:
+    """It comes with time alone: nothing is heard just then."""
+    with lab(tmp_path) as here:
+        token = here.server.add_host("web1")
+        agent = SimulatedAgent(here.server.url, token, "web1", interval=60.0, play=SimulatedAgent.begin)
+        with closing(agent.start()):
+            page = log_in(here)
+            run = here.client.run("web1", "pull")
+            link = page.get_by_role("link", name=re.compile("^Pull running [0-9]+ s"))
+            expect(link).to_be_visible()
+            more = dumps({"action": "wait", "seconds": 2}).encode()
+            here.client.call(Call("POST", f"/runs/{run.id}/timeout", RunView, body=more))
+            expect(page.get_by_role("heading", name="1 host needs you")).to_be_visible()
+            expect(page.get_by_role("button", name="1 need you")).to_be_visible()
+            expect(page).to_have_title("(1) Fleet · NixFleet")
+            expect(page.locator("#favicon")).to_have_attribute("href", "/static/icons/favicon-warn.svg")
+            page.get_by_role("button", name="1 need you").click()
+            expect(row(page, "web1")).to_be_visible()
+
+
+def test_a_run_that_nobody_hears_of_stands_still(tmp_path: Path, log_in: LogIn) -> None:
+    with lab(tmp_path) as here:
+        token = here.server.add_host("web1")
+        agent = SimulatedAgent(here.server.url, token, "web1", play=SimulatedAgent.begin).start()
+        page = log_in(here)
+        here.client.run("web1", "pull")
+        until(lambda: agent.running, "it runs")
+        agent.close()
+        seen = row(page, "web1").locator(".host-seen")
+        expect(seen).to_have_text(re.compile(r"^Unreachable · ([2-9]|\d\d) s ago$"))
+        assert seen.evaluate("(seen) => seen.scrollWidth <= seen.clientWidth"), "all of it is seen"
+        link = page.get_by_role("link", name=re.compile("^Pull was running"))
+        expect(link).to_be_visible()
+        expect(link.locator('[data-shape="spin"], [data-unknown]')).to_have_count(0)
+        said = link.inner_text()
+        page.wait_for_timeout(2100)
+        assert link.inner_text() == said, "nothing of it goes on"
+
+
+def test_long_names_and_many_chips_say_what_is_cut(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
+    name = "a-name-that-is-as-long-as-the-name-of-a-host-may-be-" + "x" * 11
+    facts = Facts(os="NixOS", generation="1", behind=12, dirty=True, system="drift", reboot="required")
+    simulate(name, facts=facts)
+    page = log_in(fleet)
+    link = row(page, name).get_by_role("link", name=name)
+    link.hover()
+    expect(link).to_have_attribute("title", name)
+    chips = row(page, name).locator(".chips")
+    more = chips.locator(".chips-more")
+    expect(more).to_have_text("+3")
+    expect(more).to_have_attribute("title", "12 behind, dirty, drifted")
+    expect(chips).to_contain_text("drifted")  # also for who can't see
+    line = chips.bounding_box()
+    assert line
+    for seen in (chips.locator(".chip").first, more):
+        box = seen.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= line["x"] + line["width"]
+        assert box["y"] == line["y"]
+    expect(chips.locator(".chip").first).to_have_text("reboot needed")
+    more.click()  # as anywhere in the row
+    heading = page.get_by_role("heading", name=name, level=1)
+    expect(heading).to_be_visible()
+    page.set_viewport_size(PHONE)
+    assert heading.evaluate("(one) => one.scrollWidth <= one.clientWidth"), "the name is there in full"
+
+
+def test_a_problem_leads_to_its_host_and_hands_on_the_focus(tmp_path: Path, log_in: LogIn) -> None:
+    with lab(tmp_path) as here, ExitStack() as stack:
+        agents = [
+            stack.enter_context(
+                closing(
+                    SimulatedAgent(here.server.url, here.server.add_host(name), name, facts=BROKEN).start()
+                )
+            )
+            for name in ("web1", "web2")
+        ]
+        page = log_in(here)
+        cards = page.locator("#problem-list .problem")
+        expect(cards).to_have_count(2)
+        cards.first.get_by_role("link", name="web1").focus()
+        for agent, now in zip(agents, (cards.get_by_role("link", name="web2"), None), strict=True):
+            agent.facts = WELL
+            agent.heartbeat()
+            expect(now or row(page, "web2").get_by_role("link", name="web2")).to_be_focused()
+        agents[0].facts = BROKEN
+        agents[0].heartbeat()
+        box = cards.first.bounding_box()
+        assert box
+        page.mouse.click(box["x"] + box["width"] - 20, box["y"] + 12)
+        expect(page.get_by_role("heading", name="web1", level=1)).to_be_visible()

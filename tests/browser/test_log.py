@@ -77,7 +77,14 @@ def test_a_link_to_a_run_opens_it_also_after_a_login(fleet: Lab, log_in: LogIn, 
 
 def test_an_address_of_a_run_that_is_not_there_is_told(fleet: Lab, log_in: LogIn) -> None:
     page = log_in(fleet, f"/#/runs/{'0' * 32}")
-    expect(page.get_by_role("log", name="Messages")).to_contain_text("run")
+    dock = page.get_by_role("region", name="Runs and output")
+    expect(dock).to_contain_text("There is no run at this address")
+    expect(dock.get_by_role("button")).to_have_count(1)
+    expect(log(page)).to_be_hidden()
+    expect(page.locator("body")).not_to_contain_text("nixfleet runs")
+    dock.get_by_role("button", name="Close").click()
+    expect(dock).to_be_hidden()
+    expect(page).to_have_url(f"{fleet.server.url}/#/")
 
 
 def test_following_pauses_when_one_scrolls_up_and_counts_what_comes(

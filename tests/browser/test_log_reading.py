@@ -1,10 +1,12 @@
 """Reading a log: search, first error, parts, links to lines, what is missing, what a run left, a million lines."""
 
+import re
 import signal
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -14,7 +16,7 @@ from nixfleet_protocol.messages import TestFailure as Failure
 from nixfleet_protocol.messages import TestReport as Report
 from nixfleet_protocol.messages.parts import BuildFailure, NixProgress, Outcome, Step
 from tests.browser.big_log import grow
-from tests.browser.chromium import DESKTOP
+from tests.browser.chromium import DESKTOP, PHONE
 from tests.browser.conftest import LogIn
 from tests.browser.simulated import SimulatedAgent
 from tests.support.lab import Lab, lab, until
@@ -22,6 +24,7 @@ from tests.support.lab import Lab, lab, until
 pytestmark = pytest.mark.needs("chromium", "git")
 
 Simulate = Callable[..., SimulatedAgent]
+CLOCK = re.compile(r"\d\d:\d\d:\d\d")
 ERROR = "\x1b[31;1merror:\x1b[0m builder for '/nix/store/x-hello.drv' failed"
 
 
@@ -110,10 +113,36 @@ def test_the_whole_log_is_searched_and_matches_are_gone_through(
     page.keyboard.press("Shift+Enter")
     expect(tally).to_have_text("10/10")
     expect(line(page, 1500)).to_be_in_viewport()
-    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")  # to the log, where n and N go on
     expect(page.locator(".log-scroller")).to_be_focused()
+    expect(tally).to_have_text("10/10")
+    page.keyboard.press("n")
+    expect(tally).to_have_text("1/10")
+    expect(line(page, 600)).to_be_in_viewport()
+    page.keyboard.press("N")
+    expect(tally).to_have_text("10/10")
+    expect(line(page, 1500).locator("mark")).to_be_in_viewport()
+    page.keyboard.press("Escape")  # ends the search
     expect(page.locator("nf-log mark")).to_have_count(0)
+    expect(tally).to_have_text("")
+    expect(field).to_have_value("")
     expect(page.get_by_role("region", name="Runs and output")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("region", name="Runs and output")).to_be_hidden()
+
+
+def test_a_search_is_ended_by_its_button_too(fleet: Lab, log_in: LogIn, built: str) -> None:
+    page = log_in(fleet)
+    page.set_viewport_size(PHONE)
+    page.goto(f"{fleet.server.url}/#/runs/{built}")
+    expect(line(page, 4000)).to_be_in_viewport()
+    page.get_by_role("button", name="Search the log").click()
+    page.get_by_role("searchbox", name="Search the log").fill("needle")
+    expect(page.locator(".log-tally")).to_have_text("1/10")
+    page.get_by_role("button", name="End the search").click()
+    expect(page.locator("nf-log mark")).to_have_count(0)
+    expect(page.get_by_role("searchbox", name="Search the log")).to_be_hidden()
+    expect(page.get_by_role("button", name="First error")).to_be_visible()
 
 
 def test_the_keyboard_alone_leads_from_the_login_to_the_error_of_a_failed_host(
@@ -185,8 +214,36 @@ def test_a_line_has_an_address_and_times_can_be_shown(fleet: Lab, log_in: LogIn,
     expect(at).to_be_hidden()
     page.get_by_role("button", name="Time of each line").click()
     expect(at).to_be_visible()
-    assert at.get_attribute("data-t") != ""
+    expect(at).to_have_attribute("data-t", CLOCK)
+    expect(page.locator(".run-facts")).to_contain_text(
+        CLOCK
+    )  # the same 24 hours, whatever the browser speaks
+    expect(page.locator("#dock")).not_to_contain_text(re.compile(r"\d [AP]M"))
     page.get_by_role("button", name="Time of each line").click()
+
+
+def test_a_key_copies_the_link_to_a_line_and_an_error_is_told_without_its_colour(
+    fleet: Lab, log_in: LogIn, built: str
+) -> None:
+    page = log_in(fleet, f"/#/runs/{built}/L777")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expect(line(page, 777)).to_be_in_viewport()
+    page.locator(".log-scroller").focus()
+    messages = page.get_by_role("log", name="Messages")
+    page.keyboard.press("e")
+    expect(line(page, 1502)).to_have_attribute("data-looked", "")
+    page.keyboard.press("l")
+    expect(messages).to_contain_text("The link to line 1,502 is copied")
+    copied: str = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{fleet.server.url}/#/runs/{built}/L1502"
+    said = line(page, 1502).aria_snapshot()
+    assert "error: error: builder" in said, said
+    assert line(page, 1502).inner_text().startswith("error: builder")  # what is said is not in the text
+    page.keyboard.press("Home")
+    expect(line(page, 1)).to_be_in_viewport()
+    page.keyboard.press("l")  # what was looked at is out of sight: the first line is
+    expect(messages).to_contain_text("The link to line 1 is copied")
+    expect(line(page, 1)).to_have_attribute("data-looked", "")
 
 
 def test_records_that_the_server_lost_are_told_with_their_number(
@@ -244,7 +301,7 @@ def test_paper_gets_the_lines_and_nothing_of_the_page(fleet: Lab, log_in: LogIn,
     expect(line(page, 4000)).to_be_in_viewport()
     page.evaluate("window.print = () => { window.printed = true; }")
     page.get_by_role("button", name="Print the log").click()
-    page.wait_for_function("window.printed")
+    page.wait_for_function("() => window.printed")
     page.emulate_media(media="print")
     expect(page.locator(".print-sheet h1")).to_contain_text("Switch on builder")
     expect(page.locator(".print-sheet pre")).to_contain_text("hello> needle 600")
@@ -254,6 +311,66 @@ def test_paper_gets_the_lines_and_nothing_of_the_page(fleet: Lab, log_in: LogIn,
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     expect(page.locator(".print-sheet")).to_have_count(0)
     expect(line(page, 4000)).to_be_in_viewport()
+    page.evaluate("window.printed = false")
+    page.keyboard.press("Control+p")  # the same
+    page.wait_for_function("() => window.printed")
+    expect(page.locator(".print-sheet pre")).to_contain_text("hello> needle 600")
+
+
+def test_the_browser_s_own_print_has_the_log_too_and_else_a_light_page(
+    fleet: Lab, log_in: LogIn, built: str
+) -> None:
+    page = log_in(fleet)
+    page.emulate_media(color_scheme="dark")
+    page.emulate_media(media="print")
+    expect(page.locator(".topbar")).to_be_hidden()
+    expect(page.locator(".host-list")).to_be_visible()
+    expect(page.locator("html")).to_have_css("color-scheme", "light")
+    page.emulate_media(media="screen")
+    page.goto(f"{fleet.server.url}/#/runs/{built}")
+    expect(line(page, 4000)).to_contain_text("bytes of output")
+    page.evaluate(
+        """addEventListener("beforeprint", () => {
+          window.paper = document.querySelector(".print-sheet").innerText;
+        })"""
+    )
+    page.pdf()
+    paper: str = page.evaluate("window.paper")
+    assert paper.startswith("Switch on builder")
+    assert "before these are left out" in paper
+    assert "after 3999" in paper
+    expect(page.locator(".print-sheet")).to_have_count(0)
+
+
+def test_a_narrow_bar_has_the_rest_in_a_menu(fleet: Lab, log_in: LogIn, built: str) -> None:
+    page = log_in(fleet)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.set_viewport_size(PHONE)
+    page.goto(f"{fleet.server.url}/#/runs/{built}")
+    expect(line(page, 4000)).to_be_in_viewport()
+    page.evaluate("window.print = () => { window.printed = true; }")
+    more = page.get_by_role("button", name="More of the log")
+
+    def choose(name: str, role: Literal["menuitem", "menuitemcheckbox"] = "menuitem") -> None:
+        more.click()
+        page.get_by_role("menu", name="More of the log").get_by_role(role, name=name).click()
+        expect(more).to_have_attribute("aria-expanded", "false")
+
+    choose("Copy the link to this run")
+    expect(page.get_by_role("log", name="Messages")).to_contain_text("The link to this run is copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{fleet.server.url}/#/runs/{built}"
+    expect(more).to_be_focused()
+    choose("Print the log")
+    page.wait_for_function("() => window.printed")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    choose("Full screen", "menuitemcheckbox")
+    expect(page.locator("nf-log")).to_have_attribute("data-full", "")
+    choose("Full screen", "menuitemcheckbox")
+    expect(page.locator("nf-log")).not_to_have_attribute("data-full", "")
+    with page.expect_download():
+        choose("Download the log")
+    bar = page.locator(".log-bar")
+    assert bar.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 
 def test_what_nix_does_is_told_and_a_run_that_takes_long_asks(tmp_path: Path, log_in: LogIn) -> None:
@@ -304,6 +421,46 @@ def test_each_test_is_a_part_that_says_how_it_ended(fleet: Lab, log_in: LogIn, s
     expect(page.locator(".log-line").nth(0)).to_contain_text("passed · 2 lines")
     expect(page.locator(".log-line").nth(1)).to_contain_text("failed · 2 lines")
     expect(page.locator(".failure")).to_contain_text("no answer")
+
+
+def test_of_many_failed_tests_the_names_come_first_and_few_are_open(
+    fleet: Lab, log_in: LogIn, simulate: Simulate
+) -> None:
+    failures = tuple(Failure(name=f"T{number:03}.sh", exit_code=1, output="no\n") for number in range(64))
+
+    def play(self: SimulatedAgent, command: CommandMessage) -> None:
+        self.begin(command)
+        self.end(command, "failed", tests=Report(total=300, passed=100, failed=200, failures=failures))
+
+    simulate("tested", play=play)
+    run = fleet.client.run("tested", "test")
+    run.wait(30)
+    page = log_in(fleet, f"/#/runs/{run.id}")
+    blocks = page.locator(".failure")
+    expect(blocks).to_have_count(65)
+    expect(blocks.first).to_contain_text("200 failed")
+    expect(blocks.first).to_contain_text("136 more failed: the log has them")
+    expect(blocks.first.locator("pre")).to_contain_text("T063.sh")
+    expect(page.locator(".failure[open]")).to_have_count(4)
+    last = page.locator(".failure", has_text="T063.sh").last
+    last.locator("summary").click()
+    expect(last.locator("pre")).to_have_text("no\n")
+
+
+def test_that_a_command_started_is_said_once(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
+    agent = simulate("spoken", play=SimulatedAgent.begin)
+    page = log_in(fleet, "/#/hosts/spoken")
+    page.evaluate(
+        """window.said = [];
+        new MutationObserver(() => window.said.push(document.getElementById("outcome").textContent))
+          .observe(document.getElementById("outcome"), { childList: true });"""
+    )
+    page.get_by_role("button", name="Pull: spoken", exact=True).click()
+    expect(page.locator("#outcome")).to_have_text("Pull on spoken started")
+    until(lambda: agent.commands, "the command at the agent")
+    agent.end(agent.commands[0])
+    expect(page.locator("#outcome")).to_have_text("Pull on spoken: ok")
+    assert page.evaluate("window.said") == ["Pull on spoken started", "Pull on spoken: ok"]
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from nixfleet_protocol.messages import Facts, Metrics
 from nixfleet_protocol.messages.facts import Generation
+from tests.browser.chromium import DESKTOP, PHONE
 from tests.browser.conftest import LogIn
 from tests.browser.simulated import SimulatedAgent
 from tests.support.lab import Lab, lab
@@ -45,6 +46,111 @@ def test_a_killed_server_greys_what_is_known_and_loses_nothing_typed(
         expect(page.get_by_role("button", name="Switch: web1", exact=True).first).to_be_enabled()
         page.go_back()
         expect(notes).to_have_value("half a sentence")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["wide", "narrow"])
+def test_an_open_run_says_that_it_is_the_past(tmp_path: Path, log_in: LogIn, size: dict[str, int]) -> None:
+    with lab(tmp_path) as mine:
+        mine.agent("web1", {"switch": "true", "hosts/web1/tests/T01-long.sh": "echo begun; sleep 600"})
+        mine.client.run("web1", "pull").wait(60)
+        page = log_in(mine)
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.get_by_role("button", name="Test: web1", exact=True).click()
+        dock = page.get_by_role("region", name="Runs and output")
+        stop = dock.locator(".run-head").get_by_role("button", name="Stop")
+        expect(dock.locator(".pill")).to_have_text("running")
+        expect(page.get_by_text("begun", exact=True)).to_be_visible()
+        mine.server.process.end(signal.SIGKILL)
+        expect(dock.locator(".pill")).to_have_text("running when last heard of")
+        expect(stop).to_be_disabled()
+        expect(stop).to_have_attribute("title", "No connection to the server")
+        page.get_by_role("button", name="Try now").click(trial=True)  # nothing lies over it
+        facts = dock.locator(".run-facts").inner_text()
+        moving = "(dock) => dock.getAnimations({ subtree: true }).filter((one) => one instanceof CSSAnimation).length"
+        assert dock.evaluate(moving) == 0
+        page.wait_for_timeout(1500)
+        assert dock.locator(".run-facts").inner_text() == facts, "nobody knows how long it runs by now"
+        mine.server.start()
+        expect(dock.locator(".pill")).to_have_text("running", timeout=90_000)
+        expect(stop).to_be_enabled()
+
+
+def test_parts_not_opened_before_come_with_the_server(tmp_path: Path, log_in: LogIn) -> None:
+    with lab(tmp_path) as mine:
+        mine.agent("web1", {"switch": "true"})
+        page = log_in(mine)
+        page.add_init_script("window.requestIdleCallback = () => 0")  # nothing is fetched ahead
+        page.route(
+            "**/settings-parts.js", lambda route: route.abort()
+        )  # as where the loss is not noticed yet
+        page.reload()
+        expect(page.locator(".live")).to_have_text("Live")
+        page.get_by_role("link", name="Settings").click()
+        comes = page.get_by_text("This comes when the server is back.")
+        expect(comes).to_be_visible()
+        page.unroute("**/settings-parts.js")
+        mine.server.process.end(signal.SIGKILL)
+        expect(page.locator(".banner")).to_be_visible()
+        page.goto(f"{mine.server.url}/#/hosts/web1")
+        expect(page.get_by_role("main").locator(".waiting:visible")).to_have_count(1)
+        page.get_by_role("link", name="Add host").click()
+        expect(page.get_by_role("log", name="Messages")).to_contain_text("could not be fetched")
+        expect(page.locator("body")).not_to_contain_text("TypeError")
+        mine.server.start()
+        adding = page.get_by_role("dialog", name="Add a host")
+        expect(adding).to_be_visible(timeout=90_000)
+        expect(page.locator(".toast")).to_have_count(0)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Switch: web1", exact=True)).to_be_enabled()
+        page.get_by_role("link", name="Settings").click()
+        expect(page.get_by_role("heading", name="Password")).to_be_visible()
+        expect(comes).to_have_count(0)
+
+
+def test_parts_are_there_before_they_are_needed(tmp_path: Path, log_in: LogIn) -> None:
+    with lab(tmp_path) as mine:
+        mine.agent("web1", {"switch": "true"})
+        page = log_in(mine)
+        fetched = (
+            "() => performance.getEntriesByType('resource').some((one) => one.name.endsWith('/add-host.js'))"
+        )
+        page.wait_for_function(fetched)  # the last of them
+        mine.server.process.end(signal.SIGKILL)
+        expect(page.locator(".banner")).to_be_visible()
+        page.get_by_role("link", name="web1", exact=True).click()
+        expect(page.get_by_role("heading", name="What it is")).to_be_visible()
+        page.get_by_role("link", name="Add host").click()
+        expect(page.get_by_role("dialog", name="Add a host")).to_be_visible()
+        page.keyboard.press("Escape")
+        mine.server.start()
+        expect(page.locator(".live")).to_have_text("Live", timeout=90_000)
+        expect(page.get_by_text("The history could not be fetched")).to_be_hidden()
+        expect(page.locator(".toast")).to_have_count(0)
+
+
+def test_messages_are_told_once_and_go_with_their_reason(tmp_path: Path, log_in: LogIn) -> None:
+    with lab(tmp_path) as mine:
+        mine.agent("web1", {"switch": "true"})
+        page = log_in(mine)
+        page.get_by_role("link", name="web1", exact=True).click()
+        save = page.get_by_role("button", name="Save")
+        toast = page.locator(".toast")
+        page.route(
+            "**/api/v1/hosts/web1", lambda route: route.fulfill(status=500, json={"title": "No room left"})
+        )
+        for _ in range(3):
+            save.click()
+        expect(toast).to_have_text("No room left")
+        page.get_by_role("link", name="Fleet", exact=True).click()
+        expect(toast).to_have_count(0)
+        page.go_back()
+        page.unroute("**/api/v1/hosts/web1")
+        mine.server.process.end(signal.SIGKILL)
+        save.click()
+        expect(toast).to_have_text("No connection to the server")
+        mine.server.start()
+        expect(page.locator(".live")).to_have_text("Live", timeout=90_000)
+        expect(toast).to_have_count(0)
 
 
 def test_nothing_a_host_says_becomes_markup_or_breaks_the_page(fleet: Lab, log_in: LogIn) -> None:

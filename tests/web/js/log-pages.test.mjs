@@ -78,3 +78,15 @@ test("records that the server no longer has are one line that says how many", ()
   assert.equal(plainText(pages.line(31)), "kept");
   assert.equal(pages.missing(1, 40), null);
 });
+
+test("the end is what is here without a gap, at most so many records", () => {
+  const pages = new LogPages();
+  const some = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => ({ seq: from + at, at: 0, stream: "stdout", line: `line ${from + at}`, partial: false }));
+  assert.deepEqual(pages.end(10), { lines: [], left: 0 });
+  pages.total = 3 * PAGE;
+  pages.add(some(1, 5));
+  pages.add(some(2 * PAGE + 1, 3 * PAGE));
+  assert.equal(pages.end(5000).left, 2 * PAGE, "what comes before the gap would be read as if it went on");
+  const { lines, left } = pages.end(3);
+  assert.deepEqual([lines.map(plainText), left], [[`line ${3 * PAGE - 2}`, `line ${3 * PAGE - 1}`, `line ${3 * PAGE}`], 3 * PAGE - 3]);
+});

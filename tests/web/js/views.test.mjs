@@ -34,9 +34,20 @@ test("a host shows the run under way with its progress, then how it ended", () =
 test("a run that ended shows outcome, counts, and each failed test's output", () => {
   const view = runView(run({ ...RUN, state: "ended", result: "failed", exit_code: 1, ended_at: 5000, tests: TESTS }), 9000);
   assert.equal(view.outcome, "Test failed · 9 of 10 tests passed · exit 1");
-  assert.deepEqual(view.failures, [{ id: "test-0", name: "T03-dns.sh", exit: "exit 1", output: "no answer\n", command: "" }]);
+  assert.deepEqual(view.failures, [{ id: `${RUN.run_id}-test-0`, name: "T03-dns.sh", exit: "exit 1", output: "no answer\n", command: "", open: true }]);
   assert.equal(view.stoppable, false);
   assert.equal(view.ended, true);
+});
+
+test("where many tests failed their names come first in one list, and how many the log has besides", () => {
+  const failures = Array.from({ length: 64 }, (_, at) => ({ name: `T${at}.sh`, exit_code: 1, output: "no\n" }));
+  const view = (tests) => runView(run({ ...RUN, state: "ended", result: "failed", tests }), 9000).failures;
+  const [names, ...rest] = view({ total: 300, passed: 100, failed: 200, failures });
+  assert.deepEqual([names.name, names.exit], ["200 failed", "136 more failed: the log has them"]);
+  assert.equal(names.output, failures.map(({ name }) => name).join("\n"));
+  assert.deepEqual(rest.map(({ open }) => open), failures.map((_, at) => at < 3));
+  assert.equal(view({ total: 6, passed: 0, failed: 6, failures: failures.slice(0, 6) })[0].exit, "", "all of them are listed");
+  assert.deepEqual(view({ total: 5, passed: 0, failed: 5, failures: failures.slice(0, 5) }).map(({ open }) => open), Array(5).fill(true), "a few need no list");
 });
 
 test("what Nix does is told as one would: built of all, copied of all, what it is at; no percentage while it plans", () => {
@@ -75,7 +86,7 @@ test("steps, failed derivations with their last lines, units, reboot: in words, 
   };
   const view = runView(run({ ...RUN, command: "switch", state: "ended", result: "failed", ended_at: 9000, outcome }), 9000);
   assert.deepEqual(view.steps.map(({ name, outcome: how, took, shape }) => [name, how, took, shape]), [["build", "failed", "1:01 min", "cross"], ["activate", "skipped", "", "dashed"]]);
-  assert.deepEqual(view.failures[0], { id: "build-0", name: "hello-2.12", exit: "builder failed with exit code 2", output: "undefined reference\n20%\nend", command: "nix log /nix/store/x-hello.drv" });
+  assert.deepEqual(view.failures[0], { id: `${RUN.run_id}-build-0`, name: "hello-2.12", exit: "builder failed with exit code 2", output: "undefined reference\n20%\nend", command: "nix log /nix/store/x-hello.drv", open: true });
   assert.deepEqual(view.left, ["Failed units: nginx.service", "Reboot required: kernel"]);
   assert.equal(view.changes, "hello: 2.11 → 2.12");
 });
@@ -89,6 +100,24 @@ test("a run that takes long, or is about to be ended, says so", () => {
 test("a run can be stopped while it runs, a stop can't", () => {
   assert.equal(runView(run(RUN), 0).stoppable, true);
   assert.equal(runView(run({ ...RUN, command: "stop" }), 0).stoppable, false);
+});
+
+test("without the server a run is shown as last heard of: nothing promised, nothing to press", () => {
+  const lost = { live: false };
+  const going = { ...RUN, warn_at: 5000 };
+  const view = runView(run(going), 12_000, [], lost);
+  assert.deepEqual([view.label, view.tone, view.shape, view.eta, view.slow], ["running when last heard of", "idle", "ring", "", ""]);
+  assert.deepEqual([view.stoppable, view.disabled, view.why], [true, "true", "No connection to the server"]);
+  assert.ok(view.facts.includes("10.0 s"), "greyed, not blanked");
+  assert.deepEqual([runView(run(going), 12_000).disabled, runView(run(going), 12_000).why], ["false", ""]);
+  const ended = run({ ...RUN, state: "ended", result: "ok", ended_at: 4500 });
+  assert.deepEqual(runView(ended, 9000, [], lost), runView(ended, 9000), "what has ended stays so");
+  assert.deepEqual([historyView(run(RUN), 0, false).shape, historyView(ended, 0, false).shape], ["ring", "check"]);
+});
+
+test("a run's lines are as many as came, where the server's count is older", () => {
+  assert.ok(runView(run({ ...RUN, lines: 2878 }), 0, [], { heard: 2936 }).facts.includes("2,936 lines"));
+  assert.ok(runView(run({ ...RUN, lines: 2878 }), 0, [], { heard: 5 }).facts.includes("2,878 lines"));
 });
 
 test("a run's time ticks while it goes on and then stands", () => {

@@ -3,7 +3,9 @@
 import { Refused } from "./shell/api.js";
 import { question } from "./core/actions.js";
 import { findRun, initial, reduce } from "./core/store.js";
+import { commandName } from "./core/words.js";
 import { runPath } from "./shell/route.js";
+import { byId } from "./view/dom.js";
 
 /**
  * @typedef {import("./core/types.js").Fleet} Fleet
@@ -147,7 +149,9 @@ export class App {
   /** @param {string} hostId @param {string} command @param {object} options */
   async #start(hostId, command, options) {
     const run = await this.api.start(hostId, command, options);
-    if (command === "restart") this.tell({ level: "info", title: `${hostId} is asked to restart its agent` });
-    else this.router.go(runPath(run.run_id));
+    if (command === "restart") return this.tell({ level: "info", title: `${hostId} is asked to restart its agent` });
+    this.router.go(runPath(run.run_id));
+    // For a screen reader, which doesn't see the run's pane come; its end may have been said by now.
+    if (this.run(run.run_id)?.state !== "ended") byId("outcome", HTMLParagraphElement).textContent = `${commandName(command)} on ${hostId} started`;
   }
 }

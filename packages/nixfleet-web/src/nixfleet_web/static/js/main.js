@@ -19,7 +19,7 @@ import { fleetPage } from "./ui/fleet-page.js";
 import { Finder } from "./ui/finder.js";
 import { fresh } from "./ui/fresh.js";
 import { help } from "./ui/help.js";
-import { later, startParts } from "./ui/later.js";
+import { fetchAhead, later, startParts } from "./ui/later.js";
 import { Pages } from "./ui/pages.js";
 import { RunPane } from "./ui/run-pane.js";
 import { byId } from "./view/dom.js";
@@ -69,14 +69,16 @@ const connection = new Connection(
   },
   {
     onMessages: (messages) => app.receive(messages),
-    onRecords: (_, records) => pane.write(records),
+    onRecords: (runId, records) => pane.write(runId, records),
     onStatus: (status) => app.setStatus(status),
   },
 );
 
-const pane = new RunPane(app, Alpine, (log, dock) =>
-  dock(app, connection, log, everySecond, (hostId) => hosts.mark((openHost = hostId))),
+const pane = new RunPane(app, Alpine, (parts) =>
+  parts.dock({ app, connection, ...parts, keys, everySecond, onHost: (hostId) => hosts.mark((openHost = hostId)) }),
 );
+
+const QUIET = 3000; // milliseconds with the server there until what is not needed yet is fetched
 
 /** What shows the fleet; what lies above the hosts comes first, so that they don't move. */
 const DRAW = [
@@ -102,6 +104,7 @@ app.onStatus(() => {
   problems.update(app.fleet, app.live, app.now());
   tab.show(app.fleet, app.status.state === "lost");
   if (app.status.state === "lost" || !api.ready) void identify();
+  if (app.live) setTimeout(() => void fetchAhead(() => app.live), QUIET);
 });
 selection.listen(() => hosts.update(app.fleet, app.live, app.now()));
 everySecond(() => hosts.tick(app.now()));
@@ -130,7 +133,7 @@ const makeSettings = later(app, Alpine, pages.section("settings"), "The settings
   (await import("./ui/settings-parts.js")).makeSettings(Alpine, app, pages, keys);
 });
 const adding = byId("add", HTMLDialogElement);
-const makeAdding = later(app, Alpine, adding, "The adding of a host", async () => {
+const makeAdding = later(app, Alpine, adding, "The form that adds a host", async () => {
   Alpine.data("addHost", (await import("./ui/add-host.js")).addHost(app, adding));
 });
 pages.add("fleet", { heading: () => "Fleet" });

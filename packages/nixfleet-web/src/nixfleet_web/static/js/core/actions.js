@@ -16,6 +16,7 @@ import { commandName } from "./words.js";
  * @property {boolean} [danger] ends or undoes something
  * @property {(who: string, host: Host|null) => string} [harm] what it does, told before it is done; `who` is a host, or
  *   "Each of the 3 hosts", then `host` is null
+ * @property {(who: string, host: Host|null) => string} [amid] the same, but only told while a command runs there
  */
 
 const BUILDS = "activates it at once. Services whose configuration changed are restarted. If that fails, or the host no longer reaches this server, it returns to the system it has now.";
@@ -58,7 +59,13 @@ export const ACTIONS = [
     icon: "update",
     harm: (who) => `${who} brings its agent to the newest version and restarts it. It is away for some seconds; nothing else changes.`,
   },
-  { command: "restart", icon: "restart", always: true },
+  {
+    command: "restart",
+    icon: "restart",
+    always: true,
+    amid: (who, host) =>
+      `${who} restarts its agent and is away for some seconds. ${host ? commandName(host.pending_command ?? "") : "A command that runs"} goes on meanwhile: it is not the agent's process. Its output is shown again, from where it was, once the agent is back.`,
+  },
   {
     command: "reboot",
     icon: "power",
@@ -95,12 +102,13 @@ function earlier(host) {
  * @returns {Question|null}
  */
 export function question(action, host, generation) {
-  if (!action.harm) return null;
+  const tell = action.harm ?? (host.pending_command ? action.amid : undefined);
+  if (!tell) return null;
+  const text = tell(host.host_id, host);
   const name = commandName(action.command);
   if (action.command === "stop") {
-    return { title: `Stop “${commandName(host.pending_command ?? "")}” on ${host.host_id}?`, text: action.harm(host.host_id, host), confirm: "Stop it", danger: true };
+    return { title: `Stop “${commandName(host.pending_command ?? "")}” on ${host.host_id}?`, text, confirm: "Stop it", danger: true };
   }
-  const text = action.harm(host.host_id, host);
   const to = generation === undefined ? "" : ` to generation ${generation}`;
   return {
     title: `${ASKED[action.command] ?? name} ${host.host_id}${to}?`,
@@ -111,17 +119,29 @@ export function question(action, host, generation) {
 }
 
 /** @type {Record<string, string>} */
-const ASKED = { "pull-switch": "Pull and switch", update: "Update the agent of" };
+const ASKED = { "pull-switch": "Pull and switch", update: "Update the agent of", restart: "Restart the agent of" };
 
-/** The same for many. @param {Action} action @param {number} count @returns {Question} */
-export function questionForMany(action, count) {
+const NAMED = 12; // hosts a question names; all of a larger fleet nobody reads
+
+/**
+ * The same for many, with their names: those that matter most are named whatever their place, in the order given.
+ * @param {Action} action @param {Host[]} hosts @param {(hostId: string) => boolean} hidden by the filter
+ */
+export function questionForMany(action, hosts, hidden = () => false) {
   const name = commandName(action.command);
-  const who = `Each of the ${count} hosts`;
+  const many = hosts.length > 1;
+  const named = hosts.map((host, at) => ({ name: host.host_id, high: host.criticality === "high", hidden: hidden(host.host_id), at }));
+  const tell = action.harm ?? (hosts.some((host) => host.pending_command) ? action.amid : undefined);
+  const unseen = named.filter((host) => host.hidden).length;
+  const weighed = [...named].sort((a, b) => Number(b.high) - Number(a.high) || Number(b.hidden) - Number(a.hidden));
   return {
-    title: `${ASKED[action.command] ?? name} ${count} hosts?`,
-    text: action.harm?.(who, null) ?? "",
-    confirm: `${name} · ${count}`,
+    title: hosts.length ? `${ASKED[action.command] ?? name} ${many ? `${hosts.length} hosts` : hosts[0].host_id}?` : `${name}: none of them can now`,
+    text: (hosts.length && tell?.(many ? `Each of the ${hosts.length} hosts` : hosts[0].host_id, many ? null : hosts[0])) || "",
+    confirm: many ? `${name} · ${hosts.length}` : name,
     danger: Boolean(action.danger),
+    hosts: weighed.slice(0, NAMED).sort((a, b) => a.at - b.at),
+    more: hosts.length > NAMED ? `and ${hosts.length - NAMED} more` : "",
+    hidden: unseen ? `${unseen === hosts.length ? (many ? "All of them are" : "It is") : `${unseen} of them ${unseen === 1 ? "is" : "are"}`} hidden by the filter.` : "",
   };
 }
 
@@ -149,3 +169,36 @@ export function whyNotCompare(host, live) {
   const why = whyNot(actionOf("check"), host, live);
   return why || (compareVersions(host.protocol ?? "", COMPARES) < 0 ? `The agent of ${host.host_id} is too old for this: update it` : "");
 }
+
+/** Server from which on a run can wait for its host. */
+const QUEUES = "0.2.0";
+/** Options of a run that waits for its host; `expires` in seconds. */
+export const QUEUED = { queue: true, expires: 3600 };
+
+/** Also where the line to it still stands and nothing comes over it. @param {Host} host */
+const isAway = (host) => !host.connected || host.presence === "offline" || host.presence === "unreachable";
+
+/**
+ * Whether the host could be given it for later: it is away or at work, and can do it as far as one knows.
+ * @param {Action} action @param {Host} host @param {string} serverVersion
+ */
+export function canWait(action, host, serverVersion) {
+  const able = host.commands.length === 0 || host.commands.includes(action.command);
+  return able && !action.always && (isAway(host) || host.pending_command !== null) && compareVersions(serverVersion, QUEUES) >= 0;
+}
+
+/** When a run that waits would begin. @param {Host} host */
+export function whenOf(host) {
+  if (!isAway(host)) return "afterwards";
+  return host.presence === "new" ? "when it connects" : "when it is back";
+}
+
+/** What to ask before it waits for the host; null where it does no harm. @param {Action} action @param {Host} host @returns {Question|null} */
+export function questionLater(action, host) {
+  const asked = question(action, host);
+  if (!asked) return null;
+  return { ...asked, title: asked.title.replace("?", ` ${whenOf(host)}?`), text: `${asked.text} ${patience(host)}` };
+}
+
+/** How long a run waits for the host, in words. @param {Host} host */
+export const patience = (host) => `It waits for ${host.host_id} ${isAway(host) ? "to be back" : "to be free"}, for an hour at most.`;

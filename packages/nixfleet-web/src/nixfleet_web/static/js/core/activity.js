@@ -11,9 +11,13 @@ import { commandName, runWord } from "./words.js";
  * @property {string} shape
  * @property {string} command
  * @property {string} outcome
+ * @property {string} unseen what the turning shape says to the eye: for who can't see it
  * @property {string} detail
  * @property {number|null|undefined} share of the way, 0–1; null while unknown; undefined when nothing goes on
  */
+
+/** Of a run whose host can't be reached nobody knows how it goes on: it shows how far it was, and stands still. */
+const LOST = { tone: "idle", shape: "dashed", outcome: "", unseen: "" };
 
 /** @param {import("./types.js").Host} host @param {number} now by the server's clock @returns {Activity|null} */
 export function activity(host, now) {
@@ -23,14 +27,18 @@ export function activity(host, now) {
   const base = { runId: run.run_id, tone: word.tone, shape: word.shape, command: commandName(run.command) };
   if (run.state === "ended") {
     const detail = [ago(run.ended_at, now), run.message].filter(Boolean).join(" · ");
-    return { ...base, outcome: word.label, detail, share: undefined };
+    return { ...base, outcome: word.label, unseen: "", detail, share: undefined };
   }
-  const length = runLength(run, now);
+  const lost = host.presence === "unreachable";
+  const length = runLength(run, lost ? Math.min(now, host.last_seen_at ?? now) : now);
   const time = length === null ? "" : duration(length - (length % 1000)).replace(".0 s", " s");
   const { nix = null, label = "", phase = "" } = run.progress ?? {};
   const step = (nix && nixWords(nix)) || label || phase;
-  const outcome = run.state === "running" ? "" : word.label;
-  return { ...base, outcome, detail: [time, step].filter(Boolean).join(" · "), share: share(run.progress) };
+  const detail = [lost && "was running", time, step].filter(Boolean).join(" · ");
+  const done = share(run.progress);
+  if (lost) return { ...base, ...LOST, detail, share: done ?? 0 };
+  const said = run.state === "running" ? { outcome: "", unseen: word.label } : { outcome: word.label, unseen: "" };
+  return { ...base, ...said, detail, share: done };
 }
 
 /** @param {import("./types.js").Progress|null} progress @returns {number|null} */

@@ -21,7 +21,7 @@ export const WAYS = [
     token: "host",
     steps: (given) => [
       { title: "On the host, put its token into a file that only root reads", text: tokenFile(given.token, "/etc/nixfleet/token", "sudo ") },
-      { title: "In its configuration, with the module imported", text: module(given, "/etc/nixfleet/token") },
+      { title: `In its configuration, with the module imported${blank(given)}`, text: module(given, "/etc/nixfleet/token") },
       { title: "Switch once by hand; from then on the fleet does it", text: "sudo nixos-rebuild switch" },
     ],
   },
@@ -31,7 +31,7 @@ export const WAYS = [
     token: "host",
     steps: (given) => [
       { title: "On the Mac, put its token into a file that only root reads", text: tokenFile(given.token, "/etc/nixfleet/token", "sudo ") },
-      { title: "In its configuration, with the module imported", text: module(given, "/etc/nixfleet/token") },
+      { title: `In its configuration, with the module imported${blank(given)}`, text: module(given, "/etc/nixfleet/token") },
       { title: "Switch once by hand; from then on the fleet does it", text: "sudo darwin-rebuild switch" },
     ],
   },
@@ -41,7 +41,7 @@ export const WAYS = [
     token: "host",
     steps: (given) => [
       { title: "As the user, put the token into a file that only you read", text: tokenFile(given.token, "~/.config/nixfleet/token", "") },
-      { title: "In the home configuration, with the module imported", text: module(given, "${config.home.homeDirectory}/.config/nixfleet/token") },
+      { title: `In the home configuration, with the module imported${blank(given)}`, text: module(given, "${config.home.homeDirectory}/.config/nixfleet/token") },
       { title: "Switch once by hand; from then on the fleet does it", text: "home-manager switch" },
     ],
   },
@@ -68,15 +68,23 @@ function tokenFile(token, path, as) {
   return `${as}mkdir -p ${folder}\n${write}`;
 }
 
-/** @param {Given} given @param {string} file */
+/** What is still to be filled in, in a step's title. @param {Given} given */
+const blank = ({ repository }) => (repository.trim() ? "" : ", and its repository filled in");
+
+/**
+ * Nix as it stands, also without a repository: a comment then, for an address of ours could be taken for theirs. The
+ * module refuses to switch until it is filled in.
+ * @param {Given} given @param {string} file
+ */
 function module({ name, url, repository, branch }, file) {
-  const more = branch && branch !== "main" ? `\n  repository.branch = ${string(branch)};` : "";
+  const from = repository.trim();
+  const source = from ? `\n  repository.url = ${string(from)};` : `\n  # Fill in the repository of its configuration:\n  # repository.url = "";`;
+  const more = from && branch && branch !== "main" ? `\n  repository.branch = ${string(branch)};` : "";
   return `services.nixfleet-agent = {
   enable = true;
   url = ${string(url)};
   hostname = ${string(name)};
-  tokenFile = "${file}";
-  repository.url = ${string(repository || "git@git.example.org:me/machines.git")};${more}
+  tokenFile = "${file}";${source}${more}
 };`;
 }
 

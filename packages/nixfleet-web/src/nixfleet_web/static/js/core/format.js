@@ -37,12 +37,20 @@ export function runLength(run, now) {
   return Math.max(0, (run.ended_at ?? now) - run.started_at);
 }
 
+/** Time of day, "15:52:48": as the logs have it, in every language of the browser. @param {number} at */
+export const clock = (at) => new Date(at).toTimeString().slice(0, 8);
+
+/** "15:52" @param {number} at */
+export const clockMinute = (at) => clock(at).slice(0, 5);
+
 /** Time of day to the second, or the date and the minute when it isn't today. @param {number} at @param {number} now */
 export function moment(at, now) {
-  const minute = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
-  if (new Date(at).toDateString() === new Date(now).toDateString()) return new Date(at).toLocaleTimeString([], { ...minute, second: "2-digit" });
-  return `${new Date(at).toLocaleDateString([], { day: "numeric", month: "short" })} ${new Date(at).toLocaleTimeString([], minute)}`;
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return clock(at);
+  return `${new Date(at).toLocaleDateString([], { day: "numeric", month: "short" })} ${clockMinute(at)}`;
 }
+
+/** Date with its year, and time: for what is kept, as paper. @param {number} at */
+export const stamp = (at) => `${new Date(at).toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" })} ${clock(at)}`;
 
 /** @param {string|null|undefined} commit */
 export const shortCommit = (commit) => (commit ? commit.slice(0, 8) : "");

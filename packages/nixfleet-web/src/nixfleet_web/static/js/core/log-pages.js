@@ -98,6 +98,15 @@ export class LogPages {
     return null;
   }
 
+  /** The end of the log as far as it is here. @param {number} most records @returns {{lines: Line[], left: number}} `left`: records before */
+  end(most) {
+    const least = Math.max(0, this.total - most);
+    let left = this.total;
+    while (left > least && this.line(left) !== undefined) left -= 1;
+    const rows = Array.from({ length: this.total - left }, (_, at) => this.line(left + 1 + at));
+    return { lines: /** @type {Line[]} */ (rows.filter(Boolean)), left };
+  }
+
   /** Let go of what is furthest from use; never of these records, nor of the end. @param {number} from @param {number} to */
   trim(from, to) {
     let { characters } = this;

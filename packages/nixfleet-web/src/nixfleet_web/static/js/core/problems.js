@@ -60,11 +60,11 @@ export function problemsOf(host, now) {
   return found;
 }
 
-/** Worst tone of one host: "" when it needs nobody. @param {Host} host @returns {"bad"|"warn"|""} */
-export function need(host) {
+/** Worst tone of one host: "" when it needs nobody. @param {Host} host @param {number} now by the server's clock @returns {"bad"|"warn"|""} */
+export function need(host, now) {
   let worst = /** @type {"bad"|"warn"|""} */ ("");
   for (const [, tone, , say] of TABLE) {
-    if (worst !== "bad" && say(host, 0)) worst = tone;
+    if (worst !== "bad" && say(host, now)) worst = tone;
     if (worst === "bad") return worst;
   }
   return worst;
@@ -73,12 +73,13 @@ export function need(host) {
 /**
  * The fleet in one word, for the tab's icon and title.
  * @param {import("./types.js").Fleet} fleet
+ * @param {number} now by the server's clock
  * @returns {{tone: "ok"|"warn"|"bad"|"work", needing: number}} `needing`: hosts with a problem
  */
-export function fleetState(fleet) {
+export function fleetState(fleet, now) {
   const found = { bad: 0, warn: 0, work: 0 };
   for (const host of fleet.hosts.values()) {
-    const tone = need(host);
+    const tone = need(host, now);
     if (tone) found[tone] += 1;
     if (host.pending_command) found.work += 1;
   }

@@ -1,6 +1,6 @@
 /** How a run ended and what it left: steps, failed builds, failed tests, units, changes, reboot. Pure. */
 
-import { duration, plural } from "./format.js";
+import { digits, duration, plural } from "./format.js";
 
 /** @typedef {import("./types.js").Run} Run */
 
@@ -39,26 +39,50 @@ export function stepsView(run) {
   }));
 }
 
+const FEW = 5; // failures that all stand open
+const FIRST = 3; // that stand open where there are more
+
+/** @typedef {{id: string, name: string, exit: string, output: string, command: string, open: boolean}} Failure */
+
 /**
- * What failed, each with the last it printed: derivations first, for they are why, then tests.
- * @param {Run} run @returns {{id: string, name: string, exit: string, output: string, command: string}[]}
+ * What failed, each with the last it printed: derivations first, for they are why, then tests. Where they are many, all
+ * names come before in one list, and only the first failures are open. A host tells of so many tests; the log has the rest.
+ * @param {Run} run @returns {Failure[]}
  */
 export function failuresView(run) {
-  const builds = (run.outcome?.failures ?? []).map((failure, at) => ({
-    id: `build-${at}`,
+  const failures = listed(run);
+  const more = Math.max(0, (run.tests?.failed ?? 0) - (run.tests?.failures.length ?? 0));
+  if (!failures.length || (failures.length <= FEW && !more)) return failures;
+  const names = {
+    ...failures[0],
+    id: `${run.run_id}-names`,
+    name: `${digits(failures.length + more)} failed`,
+    exit: more ? `${digits(more)} more failed: the log has them` : "",
+    output: failures.map(({ name }) => name).join("\n"),
+    command: "",
+  };
+  return [names, ...failures.map((failure, at) => ({ ...failure, open: at < FIRST }))];
+}
+
+/** @param {Run} run @returns {Failure[]} ids are the run's own: what one folds in one run is not folded in the next */
+function listed({ run_id: id, outcome, tests }) {
+  const builds = (outcome?.failures ?? []).map((failure, at) => ({
+    id: `${id}-build-${at}`,
     name: failure.name,
     exit: failure.reason,
     output: visible(failure.log),
     command: failure.derivation ? `nix log ${failure.derivation}` : "",
+    open: true,
   }));
-  const tests = (run.tests?.failures ?? []).map((failed, at) => ({
-    id: `test-${at}`,
-    name: failed.name,
-    exit: failed.exit_code === null ? "" : `exit ${failed.exit_code}`,
-    output: visible(failed.output),
+  const failed = (tests?.failures ?? []).map((failure, at) => ({
+    id: `${id}-test-${at}`,
+    name: failure.name,
+    exit: failure.exit_code === null ? "" : `exit ${failure.exit_code}`,
+    output: visible(failure.output),
     command: "",
+    open: true,
   }));
-  return [...builds, ...tests];
+  return [...builds, ...failed];
 }
 
 /** "9 of 10 tests passed"; with "1 failed, 2 not run" where it was stopped; empty for what is no test. @param {Run} run */

@@ -16,6 +16,8 @@ export const NO_RUN = {
   facts: /** @type {string[]} */ ([]),
   ended: false,
   stoppable: false,
+  why: "", // nothing can be done about it now
+  disabled: "false",
   slow: "",
   decidable: false,
   outcome: "",
@@ -33,9 +35,28 @@ export const NO_RUN = {
 /**
  * @param {import("./types.js").Run} run @param {number} now by the server's clock
  * @param {readonly import("./types.js").Run[]} [history] of its host, newest first
+ * @param {{live?: boolean, heard?: number}} [known] whether the server is there; how many lines of the log came
  * @returns {typeof NO_RUN}
  */
-export function runView(run, now, history = []) {
+export function runView(run, now, history = [], { live = true, heard = 0 } = {}) {
+  const view = whole({ ...run, lines: Math.max(run.lines, heard) }, now, history);
+  return live || view.ended ? view : { ...view, ...lost(view) };
+}
+
+const UNKNOWN = { tone: "idle", shape: "ring" };
+
+/** Without the server: how it was when last heard of, and nothing to do about it. @param {typeof NO_RUN} view */
+const lost = ({ label }) => ({
+  ...UNKNOWN,
+  label: `${label} when last heard of`,
+  eta: "",
+  slow: "",
+  why: "No connection to the server",
+  disabled: "true",
+});
+
+/** @param {import("./types.js").Run} run @param {number} now @param {readonly import("./types.js").Run[]} history @returns {typeof NO_RUN} */
+function whole(run, now, history) {
   const word = runWord(run);
   const ended = run.state === "ended";
   const running = run.state === "running" && run.command !== "stop" && run.command !== "restart";
@@ -48,6 +69,8 @@ export function runView(run, now, history = []) {
     facts: facts(run, now),
     ended,
     stoppable: running,
+    why: "",
+    disabled: "false",
     slow: running ? slow(run, now) : "",
     decidable: typeof run.options?.timeout !== "number", // the host keeps a time-out that was given with the command
     outcome: outcome(run, word.label),
@@ -79,9 +102,9 @@ function empty({ state, log_removed_at: removed }, now) {
   return state === "ended" ? "It printed nothing" : "Waiting for output…";
 }
 
-/** One line of a host's history. @param {import("./types.js").Run} run @param {number} now */
-export function historyView(run, now) {
-  const word = runWord(run);
+/** One line of a host's history. @param {import("./types.js").Run} run @param {number} now @param {boolean} [live] the server is there */
+export function historyView(run, now, live = true) {
+  const word = live || run.state === "ended" ? runWord(run) : { ...runWord(run), ...UNKNOWN };
   const length = runLength(run, now);
   const took = run.state === "ended" && length !== null ? duration(length) : "";
   return {

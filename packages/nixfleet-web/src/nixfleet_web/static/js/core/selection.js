@@ -1,5 +1,7 @@
 /** Which hosts are selected, as a set that tells when it changes; with shift, all from the last one to this. */
 
+import { plural } from "./format.js";
+
 export class Selection {
   /** @type {Set<string>} */ #chosen = new Set();
   #last = "";
@@ -24,6 +26,12 @@ export class Selection {
     const shown = order.filter((id) => this.#chosen.has(id));
     const seen = new Set(shown);
     return [...shown, ...[...this.#chosen].filter((id) => !seen.has(id))];
+  }
+
+  /** How many, and how many of them out of sight: they get the command too. @param {readonly string[]} order as shown */
+  words(order) {
+    const hidden = this.#chosen.size - order.filter((id) => this.#chosen.has(id)).length;
+    return `${plural(this.#chosen.size, "host")} selected${hidden ? `, ${hidden} hidden by the filter` : ""}`;
   }
 
   /** @param {string} id @param {boolean} range with all between it and the last one @param {readonly string[]} order as shown */

@@ -27,11 +27,14 @@ export const SHORTCUTS = [
   { id: "rollback", keys: "b", label: "Roll back", group: "The host in focus, or open" },
   { id: "stop", keys: ".", label: "Stop what runs", group: "The host in focus, or open" },
   { id: "log-find", keys: "Ctrl+F", label: "Search the whole log", group: "The log in focus" },
+  { id: "log-leave", keys: "Esc", label: "To the log; again: end the search", group: "The log in focus" },
   { id: "log-next", keys: "n", label: "Next match (Shift: the last)", group: "The log in focus" },
   { id: "log-error", keys: "e", label: "First error", group: "The log in focus" },
+  { id: "log-link", keys: "l", label: "Copy the link to this line", group: "The log in focus" },
   { id: "log-follow", keys: "f", label: "Follow the end", group: "The log in focus" },
   { id: "log-times", keys: "t", label: "Time of each line", group: "The log in focus" },
   { id: "log-wrap", keys: "w", label: "Wrap long lines", group: "The log in focus" },
+  { id: "log-print", keys: "Ctrl+P", label: "Print the log", group: "The log in focus" },
 ];
 
 /** A key press as the table writes it. @param {{key: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean}} event */

@@ -7,7 +7,7 @@ export const PRESENCE = {
   online: { label: "Online", tone: "ok", shape: "disc" },
   stale: { label: "Stale", tone: "warn", shape: "half" },
   offline: { label: "Offline", tone: "idle", shape: "ring" },
-  unreachable: { label: "Running, unreachable", tone: "warn", shape: "triangle" },
+  unreachable: { label: "Unreachable", tone: "warn", shape: "triangle" },
   new: { label: "Never connected", tone: "idle", shape: "dashed" },
 };
 

@@ -4,6 +4,8 @@ import * as defaults from "../core/defaults.js";
 
 const BASE = "/api/v1";
 
+export const NO_CONNECTION = "No connection to the server";
+
 /** The server said no, or could not be asked (status 0). */
 export class Refused extends Error {
   /** @param {{status: number, code: string, title: string, detail: string}} problem */
@@ -95,11 +97,12 @@ export class Api {
     try {
       response = await this.fetcher(BASE + path, init);
     } catch {
-      throw new Refused({ status: 0, code: "no_connection", title: "No connection to the server", detail: "" });
+      throw new Refused({ status: 0, code: "no_connection", title: NO_CONNECTION, detail: "" });
     }
     const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
     if (response.ok) return answer;
     if (isMissing(response.status, answer.code ?? "")) throw new Refused({ ...MISSING, status: response.status });
+    if (Object.hasOwn(GONE, answer.code ?? "")) throw new Refused({ status: response.status, code: answer.code, ...GONE[answer.code] });
     const title = answer.title || `The server answered with status ${response.status}`;
     throw new Refused({ status: response.status, code: answer.code ?? "", title, detail: answer.detail ?? "" });
   }
@@ -110,6 +113,12 @@ const MISSING = {
   code: "too_old",
   title: "This server can't do that yet",
   detail: "It is older than this page. Update nixfleet-server, then it works.",
+};
+
+/** The server's own words for these name a command of the terminal. @type {Record<string, {title: string, detail: string}>} */
+const GONE = {
+  no_such_host: { title: "There is no host of this name", detail: "It was removed, or the address is not right." },
+  no_such_run: { title: "There is no such run", detail: "It was removed, or the address is not right." },
 };
 
 /** A route that isn't there, as against a host or a run that isn't. @param {number} status @param {string} code */

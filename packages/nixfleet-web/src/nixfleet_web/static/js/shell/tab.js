@@ -15,7 +15,7 @@ export class Tab {
 
   /** @param {import("../core/types.js").Fleet} fleet @param {boolean} lost the server is away */
   show(fleet, lost) {
-    const { tone, needing } = fleetState(fleet);
+    const { tone, needing } = fleetState(fleet, Date.now() + fleet.clockOffset);
     this.#needing = fleet.synced ? needing : 0;
     this.#write();
     const href = this.#icon.dataset[lost ? "lost" : tone] ?? "";

@@ -1,6 +1,7 @@
 /** What frames the fleet: bar, banner of a lost server, messages, the question before what can hurt. */
 
-import { span } from "../core/format.js";
+import { clock, span } from "../core/format.js";
+import { NO_CONNECTION } from "../shell/api.js";
 import { applyTheme, recall, remember } from "../shell/preferences.js";
 import { iconUrl } from "../view/dom.js";
 
@@ -69,34 +70,47 @@ export const banner = (app, retry, everySecond) => () => ({
     this.lost = status.state === "lost";
     if (status.state !== "lost") return;
     const wait = Math.max(0, status.retryAt - Date.now());
-    this.text = `No connection to the server: this is the fleet as of ${new Date(status.since).toLocaleTimeString()}.`;
+    this.text = `No connection to the server: this is the fleet as of ${clock(status.since)}.`;
     this.next = wait < 500 ? "Trying again now." : `Trying again in ${span(wait)}.`; // not read out each second
   },
   retry,
 });
 
+/** `stays`: milliseconds, or until it is put away, another page opens, or the connection whose loss it tells of is back. */
 const TOAST = {
   info: { tone: "work", icon: iconUrl("disc"), stays: 6000 },
   warning: { tone: "warn", icon: iconUrl("triangle"), stays: 12_000 },
   error: { tone: "bad", icon: iconUrl("cross"), stays: 0 },
+  waiting: { tone: "warn", icon: iconUrl("ring"), stays: 0 }, // for the server
 };
 const TOASTS_MAX = 5;
 
+/** @typedef {{id: number, title: string, detail: string, tone: string, icon: string, page: string, lost: boolean}} Toast */
+
 /** @param {App} app */
 export const toasts = (app) => () => ({
-  toasts: /** @type {{id: number, title: string, detail: string, tone: string, icon: string}[]} */ ([]),
+  toasts: /** @type {Toast[]} */ ([]),
   last: 0,
   init() {
     app.tell = ({ level, title, detail = "" }) => {
       const kind = TOAST[/** @type {keyof typeof TOAST} */ (level)] ?? TOAST.info;
       const id = (this.last += 1);
-      this.toasts = [...this.toasts, { id, title, detail, tone: kind.tone, icon: kind.icon }].slice(-TOASTS_MAX);
+      const page = kind.stays ? "" : app.router.pageHash;
+      const lost = !kind.stays && (app.status.state === "lost" || title === NO_CONNECTION);
+      const others = this.toasts.filter((toast) => toast.title !== title || toast.detail !== detail); // the same again is one
+      this.toasts = [...others, { id, title, detail, tone: kind.tone, icon: kind.icon, page, lost }].slice(-TOASTS_MAX);
       if (kind.stays) setTimeout(() => this.dismiss(id), kind.stays);
     };
+    app.router.listen(() => this.keep(({ page }) => !page || page === app.router.pageHash));
+    app.onStatus(() => app.live && this.keep(({ lost }) => !lost));
+  },
+  /** @param {(toast: Toast) => boolean} wanted */
+  keep(wanted) {
+    if (!this.toasts.every(wanted)) this.toasts = this.toasts.filter(wanted);
   },
   /** @param {number} id */
   dismiss(id) {
-    this.toasts = this.toasts.filter((toast) => toast.id !== id);
+    this.keep((toast) => toast.id !== id);
   },
 });
 

@@ -1,26 +1,39 @@
 /** The dock: which host and run are open, the host's history, the run's outcome, its log. */
 
+import { stamp } from "../core/format.js";
 import { NO_RUN, historyView, runView } from "../core/run-view.js";
-import { downloadUrl } from "../shell/api.js";
+import { Refused, downloadUrl } from "../shell/api.js";
 import { logSource } from "../shell/log-source.js";
 import { runPath } from "../shell/route.js";
 import { showDifference } from "../view/difference.js";
-import { byId, iconUrl } from "../view/dom.js";
+import { iconUrl } from "../view/dom.js";
 import { runActs } from "./run-acts.js";
 
 /** @typedef {import("../core/types.js").Run} Run */
 
-const NARROW = "(max-width: 900px)";
 const HISTORY = 30;
+const OFTEN = 250; // milliseconds between two looks at how many lines came
+
+/** What stands in place of a run. @type {Record<string, {title: string, text: string}>} */
+const ABSENT = {
+  no_such_run: { title: "There is no run at this address", text: "It was removed, or the address is not right." },
+  no_connection: { title: "This run can't be shown now", text: "It comes when the server is back." },
+};
+const HERE = { title: "", text: "" };
 
 /**
- * @param {import("../app.js").App} app
- * @param {import("../shell/connection.js").Connection} connection
- * @param {import("../view/log-view.js").LogView} log
- * @param {(listener: () => void) => void} everySecond
- * @param {(hostId: string|null) => void} onHost the host whose runs are shown, null when none
+ * @typedef {object} Ties
+ * @property {import("../app.js").App} app
+ * @property {import("../shell/connection.js").Connection} connection
+ * @property {import("../view/log-view.js").LogView} log
+ * @property {import("./run-pane.js").RunPane} pane
+ * @property {import("../shell/keys.js").Keys} keys
+ * @property {(listener: () => void) => void} everySecond
+ * @property {(hostId: string|null) => void} onHost the host whose runs are shown, null when none
  */
-export const dock = (app, connection, log, everySecond, onHost) => () => {
+
+/** @param {Ties} ties */
+export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) => () => {
   // What the page need not watch for changes stays out of the reactive object.
   /** @type {Run|null} */
   let current = null;
@@ -30,8 +43,11 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
   /** @type {import("../shell/route.js").Route} */
   let wanted = app.router.route;
   let missed = false;
-  /** @type {Element|null} */
-  let opener = null;
+  /** @type {ReturnType<typeof setTimeout>|null} */
+  let soon = null;
+  /** What goes on is known up to here. */
+  const known = () => (app.status.state === "lost" ? app.status.since + app.fleet.clockOffset : app.now());
+  const lost = () => app.status.state === "lost";
 
   return {
     ...runActs(app, () => current),
@@ -40,6 +56,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
     expanded: false,
     hostName: "",
     noHistory: false,
+    absent: HERE,
     run: { ...NO_RUN, steps: /** @type {object[]} */ ([]), icon: iconUrl(NO_RUN.shape) },
     history: /** @type {object[]} */ ([]),
 
@@ -49,7 +66,12 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       everySecond(() => {
         if (this.open && current && current.state !== "ended") this.drawRun();
       });
+      pane.onHeard = () => {
+        if (current?.state !== "ended") soon ??= setTimeout(() => ((soon = null), this.drawRun()), OFTEN);
+      };
       app.onStatus(() => {
+        this.drawRun();
+        this.drawHistory();
         if (app.live) log.retry();
         if (app.live && missed) void this.go(wanted);
       });
@@ -66,16 +88,20 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       } catch (problem) {
         if (wanted !== route) return;
         missed = true; // tried again with the next connection
-        app.fail(problem);
+        const absent = problem instanceof Refused ? ABSENT[problem.code] : undefined;
+        if (!absent || followed === route.run) return app.fail(problem);
+        this.clear(); // not the run that was open before, under this address
+        this.absent = absent;
+        this.setOpen(true);
       }
     },
 
     /** @param {string} runId @param {import("../shell/route.js").Route} route */
     async openRun(runId, route) {
       if (runId === followed) return this.look(route);
-      const known = app.run(runId) ?? runs.find((one) => one.run_id === runId);
+      const heard = app.run(runId) ?? runs.find((one) => one.run_id === runId);
       // How long the log is by now is known only of a run that has ended.
-      const run = known?.state === "ended" ? known : await app.api.run(runId);
+      const run = heard?.state === "ended" ? heard : await app.api.run(runId);
       if (wanted !== route) return;
       this.showRun(run);
       await this.loadHistory(run.host_id);
@@ -89,6 +115,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
     /** @param {Run} run */
     showRun(run) {
       current = run;
+      this.absent = HERE;
       this.setOpen(true);
       this.hostName = run.host_id;
       onHost(run.host_id);
@@ -100,7 +127,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
           source: logSource(app.api, run.run_id),
           total: kept ? run.lines : 0,
           line: wanted.line,
-          title: `${runView(run, app.now()).title}, ${new Date(run.created_at).toLocaleString()}`,
+          title: `${runView(run, app.now()).title}, ${stamp(run.created_at)}`,
           download: kept ? downloadUrl(run.run_id) : "",
           href: (seq) => runPath(run.run_id, seq),
         });
@@ -111,7 +138,6 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
 
     /** @param {string} hostId @returns {Promise<Run[]>} */
     async loadHistory(hostId) {
-      this.setOpen(true);
       if (this.hostName !== hostId) this.history = runs = [];
       this.hostName = hostId;
       onHost(hostId);
@@ -142,7 +168,9 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
 
     drawRun() {
       if (!current) return;
-      const view = runView(current, app.now(), runs);
+      const { runId, lines } = pane.heard;
+      const heard = runId === current.run_id ? lines : 0;
+      const view = runView(current, known(), runs, { live: !lost(), heard });
       const steps = view.steps.map((step) => ({ ...step, icon: iconUrl(step.shape) }));
       this.run = { ...view, steps, icon: iconUrl(view.shape) };
       log.say(view.empty);
@@ -153,7 +181,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       const now = app.now();
       this.noHistory = runs.length === 0;
       this.history = runs.map((run) => {
-        const view = historyView(run, now);
+        const view = historyView(run, now, !lost());
         return {
           ...view,
           icon: iconUrl(view.shape),
@@ -163,19 +191,11 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       });
     },
 
-    /** Where the dock covers the page, the page behind it is out of reach and gets the focus back. @param {boolean} open */
+    /** @param {boolean} open */
     setOpen(open) {
-      if (this.open === open) return;
       this.open = open;
-      const covers = open && matchMedia(NARROW).matches;
-      const main = byId("main", HTMLElement);
-      if (covers) {
-        opener = document.activeElement;
-        setTimeout(() => byId("run-title", HTMLHeadingElement).focus()); // once it is shown
-      }
-      main.inert = covers;
-      if (!open && opener instanceof HTMLElement) opener.focus();
-      if (!open) opener = null;
+      if (open) pane.focus.open();
+      else pane.focus.close();
     },
 
     unfollow() {
@@ -183,14 +203,24 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
       followed = "";
     },
 
-    shut() {
+    clear() {
       this.unfollow();
       current = null;
       runs = [];
       this.history = [];
       this.hostName = "";
-      this.setOpen(false);
       onHost(null);
+    },
+    shut() {
+      this.clear();
+      this.setOpen(false);
+    },
+
+    /** The letters of the log are keys in all of the pane. @param {KeyboardEvent} event */
+    letter(event) {
+      const { key, target, ctrlKey, metaKey, altKey } = event;
+      if (key.length !== 1 || ctrlKey || metaKey || altKey || !keys.single || log.contains(/** @type {Node} */ (target))) return;
+      if (!log.dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true }))) event.preventDefault();
     },
 
     close() {
@@ -201,6 +231,7 @@ export const dock = (app, connection, log, everySecond, onHost) => () => {
     },
     toggleExpanded() {
       this.expanded = !this.expanded;
+      pane.focus.expand(this.expanded);
     },
   };
 };

@@ -3,7 +3,6 @@
 import { ACTIONS, whyNot } from "../core/actions.js";
 import { inGroup, SORTS } from "../core/arrange.js";
 import { COLUMNS, choice, tracks } from "../core/columns.js";
-import { plural } from "../core/format.js";
 import { commandName, presenceWord } from "../core/words.js";
 import { recall, remember } from "../shell/preferences.js";
 import { byId, iconUrl } from "../view/dom.js";
@@ -61,6 +60,7 @@ export const fleetPage = (app, list, selection, bulk, keys) => {
       app.onFleet((fleet) => this.draw(fleet));
       if (app.fleet.synced) this.draw(app.fleet);
       selection.listen(() => this.drawSelection());
+      byId("problems", HTMLElement).addEventListener("change", () => app.redraw());
       app.narrow = (group) => {
         this.group = "";
         this.pick(group);
@@ -74,9 +74,10 @@ export const fleetPage = (app, list, selection, bulk, keys) => {
 
     /** @param {import("../core/types.js").Fleet} fleet */
     draw(fleet) {
+      const now = app.now();
       const counted = GROUPS.map((group) => {
         let count = 0;
-        for (const host of fleet.hosts.values()) if (inGroup(host, group.id)) count += 1;
+        for (const host of fleet.hosts.values()) if (inGroup(host, group.id, now)) count += 1;
         return { ...group, count };
       });
       const shown = counted
@@ -90,9 +91,9 @@ export const fleetPage = (app, list, selection, bulk, keys) => {
     },
 
     drawSelection() {
-      this.selected = selection.size;
-      this.selectedText = `${plural(selection.size, "host")} selected`;
       const order = list.order;
+      this.selected = selection.size;
+      this.selectedText = selection.words(order);
       this.everything = order.length > 0 && order.every((id) => selection.has(id));
     },
 

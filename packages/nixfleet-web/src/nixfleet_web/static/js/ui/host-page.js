@@ -6,6 +6,7 @@ import { ago } from "../core/format.js";
 import { factsOf, generationsOf, stripOf } from "../core/host-facts.js";
 import { historyView } from "../core/run-view.js";
 import { presenceWord } from "../core/words.js";
+import { Refused } from "../shell/api.js";
 import { runPath } from "../shell/route.js";
 import { showDifference } from "../view/difference.js";
 import { byId, iconUrl } from "../view/dom.js";
@@ -30,6 +31,7 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
   /** @type {HostButtons|null} */
   let buttons = null;
   let seconds = 0;
+  let asked = app.status.state !== "connecting"; // on an earlier connection
 
   return {
     hostId: "",
@@ -57,9 +59,13 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
         if (!this.hostId) return;
         if (fleet.runs !== before.runs) this.take(fleet.runs);
         this.draw();
-        if (before.synced && fleet.runs.size === 0 && before.runs.size) void this.load(this.hostId); // a new connection
       });
-      app.onStatus(() => this.draw());
+      app.onStatus(() => {
+        this.draw();
+        if (!app.live) return;
+        if (asked && this.hostId) void Promise.all([this.load(this.hostId), this.chart(this.hostId)]); // a new connection
+        asked = true;
+      });
       everySecond(() => {
         if (!this.hostId) return;
         this.tick();
@@ -90,7 +96,8 @@ export const hostPage = (app, pages, everySecond, hands) => () => {
         this.drawRuns();
         this.draw();
       } catch (problem) {
-        if (this.hostId === hostId && !this.missing) app.fail(problem);
+        const gone = problem instanceof Refused && problem.code === "no_such_host"; // the page says so
+        if (this.hostId === hostId && !gone) app.fail(problem);
       }
     },
 

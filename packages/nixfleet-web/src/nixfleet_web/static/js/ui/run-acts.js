@@ -6,12 +6,12 @@ import { copyText } from "../view/clipboard.js";
 /** @param {import("../app.js").App} app @param {() => import("../core/types.js").Run|null} current */
 export const runActs = (app, current) => {
   /** @param {"wait"|"ignore"} choice */
-  const decide = (choice) => void app.decide(current()?.run_id ?? "", choice);
+  const decide = (choice) => void (app.live && app.decide(current()?.run_id ?? "", choice));
   return {
     /** @param {Event} event */
     stop(event) {
       const host = app.fleet.hosts.get(current()?.host_id ?? "");
-      if (host) void app.act(host, actionOf("stop"), /** @type {HTMLElement} */ (event.currentTarget));
+      if (host && app.live) void app.act(host, actionOf("stop"), /** @type {HTMLElement} */ (event.currentTarget));
     },
     wait() {
       decide("wait");

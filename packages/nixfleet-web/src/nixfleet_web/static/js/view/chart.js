@@ -1,5 +1,6 @@
 /** Load over a day. uPlot draws; it is fetched when the first chart is, so that the fleet's page does without it. */
 
+import { clockMinute } from "../core/format.js";
 import { make } from "./dom.js";
 
 const HEIGHT = 168;
@@ -75,7 +76,7 @@ export class Chart {
       return [Math.min(at[0] / 1000, last - 3600), last];
     };
     const scales = { x: { range: hour }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, max ?? Math.max(1, top * 1.1)] } };
-    const clock = (/** @type {number} */ at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const clock = (/** @type {number} */ at) => clockMinute(at * 1000);
     const time = { label: "At", value: (/** @type {any} */ _, /** @type {number|null} */ at) => (at === null ? "–" : clock(at)) };
     const day = { ...axis, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(clock) };
     const lastUnlessPointed = (/** @type {any} */ plot) => plot.cursor.idx ?? plot.setLegend({ idx: this.#data.at.length - 1 });

@@ -18,10 +18,10 @@ const SIZES = [
   [Infinity, 3.5, 6],
 ];
 
-/** Tone and whether it is filled. @param {import("../core/types.js").Host} host */
-export function look(host) {
+/** Tone and whether it is filled. @param {import("../core/types.js").Host} host @param {number} now by the server's clock */
+export function look(host, now) {
   if (host.pending_command && host.presence !== "unreachable") return { tone: "work", filled: true };
-  const wants = need(host);
+  const wants = need(host, now);
   const there = host.presence === "online" || host.presence === "stale";
   return { tone: wants || presenceWord(host.presence).tone, filled: there };
 }
@@ -33,6 +33,7 @@ export class Formation {
   /** @type {Map<string, number>} */ #beats = new Map();
   /** @type {Map<string, number|null>} */ #seen = new Map();
   /** @type {Record<string, string>} */ #colours = {};
+  #clockOffset = 0;
   #drawing = false;
   #drawnAt = -PACE;
   #drawn = ""; // what the picture shows
@@ -53,6 +54,7 @@ export class Formation {
   /** @param {import("../core/types.js").Fleet} fleet */
   update(fleet) {
     this.#hosts = [...fleet.hosts.values()];
+    this.#clockOffset = fleet.clockOffset;
     const beating = this.#hosts.length <= BEATS_MAX && !this.#calm.matches;
     const now = performance.now();
     for (const host of beating ? this.#hosts : []) {
@@ -111,7 +113,8 @@ export class Formation {
   /** @param {number} now */
   #draw(now) {
     for (const [hostId, at] of this.#beats) if (now - at >= FADE) this.#beats.delete(hostId);
-    const looks = this.#hosts.map((host) => ({ ...look(host), lit: this.#beats.has(host.host_id) }));
+    const there = Date.now() + this.#clockOffset; // the server's clock
+    const looks = this.#hosts.map((host) => ({ ...look(host, there), lit: this.#beats.has(host.host_id) }));
     const picture = `${devicePixelRatio} ${this.#colours.ok} ${looks.map(({ tone, filled, lit }) => `${tone}${Number(filled)}${Number(lit)}`)}`;
     if (picture === this.#drawn) return;
     this.#drawn = picture;

@@ -18,6 +18,12 @@ import { openMenu } from "./menu.js";
 const BUTTONS = ACTIONS.filter((action) => action.main || action.command === "stop");
 const REST = ACTIONS.filter((action) => !BUTTONS.includes(action));
 
+/** @typedef {(host: Host, live: boolean) => import("./menu.js").Item[]} Offer @type {Offer[]} */
+const OFFERS = [];
+
+/** More for a host's menu, above the rest, from those who can do what the row can't. @param {Offer} more */
+export const offer = (more) => void OFFERS.push(more);
+
 export class HostButtons {
   /** @type {Host|null} */ #host = null;
   #live = false;
@@ -66,7 +72,10 @@ export class HostButtons {
 
 /** The menu's entries. @param {Host} host @param {boolean} live @param {Hands} hands @param {HTMLElement} button @returns {import("./menu.js").Entry[]} */
 export function restOf(host, live, hands, button) {
+  const more = OFFERS.flatMap((offered) => offered(host, live));
   return [
+    ...more,
+    .../** @type {"line"[]} */ (more.length ? ["line"] : []),
     ...REST.map((action) => ({
       label: commandName(action.command),
       icon: action.icon,

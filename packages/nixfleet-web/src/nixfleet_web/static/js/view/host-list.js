@@ -47,7 +47,7 @@ export class HostList {
     this.#box.hidden = !fleet.synced;
     this.#empty.hidden = fleet.hosts.size > 0;
     for (const [hostId, row] of this.#rows) if (!fleet.hosts.has(hostId)) this.#drop(hostId, row);
-    this.#arrange(fleet);
+    this.#arrange(fleet, now);
     for (const hostId of this.#order) {
       const host = fleet.hosts.get(hostId);
       if (host) this.#rows.get(hostId)?.update({ host, live, selected: this.selection.has(hostId) }, now);
@@ -76,12 +76,12 @@ export class HostList {
     return document.activeElement?.closest("[data-host]")?.getAttribute("data-host") ?? null;
   }
 
-  /** @param {import("../core/types.js").Fleet} fleet */
-  #arrange(fleet) {
+  /** @param {import("../core/types.js").Fleet} fleet @param {number} now by the server's clock */
+  #arrange(fleet, now) {
     const moves = SORTS[this.#wanted.sort]?.moves;
     if (moves && Date.now() - this.#sortedAt < SORT_AGAIN && fleet.hosts.size === this.#rows.size) return;
     this.#sortedAt = Date.now();
-    const order = arrange(fleet.hosts.values(), this.#wanted);
+    const order = arrange(fleet.hosts.values(), this.#wanted, now);
     this.#keepFocused(fleet, order);
     if (order.length === this.#order.length && order.every((id, at) => id === this.#order[at])) return;
     const first = this.#order.length === 0;

@@ -34,6 +34,10 @@ export class HostRow {
     this.link.setAttribute("href", hostPath(hostId));
     heading.append(this.link);
     this.element.append(heading);
+    this.element.addEventListener("pointerenter", () => {
+      this.link.title = this.link.scrollWidth > this.link.clientWidth ? hostId : ""; // only a name that is cut needs it
+    });
+    this.element.addEventListener("click", (event) => this.#onClick(event));
   }
 
   /** @param {boolean} near the view, so it is drawn @param {boolean} [spare] what is far from it is taken away */
@@ -61,6 +65,11 @@ export class HostRow {
   /** @param {boolean} open its runs are shown below */
   mark(open) {
     setAttribute(this.element, "data-open", open ? "" : null);
+  }
+
+  /** What tells more when it is pointed at lies above the link that the whole row is, and hands it what is pressed. @param {MouseEvent} event */
+  #onClick(event) {
+    if (/** @type {Element} */ (event.target).closest(".host-facts")) this.link.dispatchEvent(new MouseEvent("click", event));
   }
 
   #draw() {

@@ -8,7 +8,7 @@ import { icon, make, setAttribute, setText } from "./dom.js";
  * @property {(words: string) => void} find
  * @property {(way: 1|-1) => void} step to the next or the last match
  * @property {() => void} leave the search field
- * @property {Record<string, () => unknown>} act by button
+ * @property {Record<string, (button: HTMLElement) => unknown>} act by button
  */
 
 /** @type {[string, string, string, boolean][]} name, icon, label with its key, a switch */
@@ -21,6 +21,7 @@ const BUTTONS = [
   ["copy", "copy", "Copy the log, or what is selected", false],
   ["print", "print", "Print the log", false],
   ["full", "expand", "Full screen", true],
+  ["more", "more", "More of the log", false], // in a narrow bar, for what has no room there
 ];
 
 export class LogBar {
@@ -38,12 +39,15 @@ export class LogBar {
     this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", "Log");
     this.element.append(this.#finder(), ...BUTTONS.map(([name, picture, label, pressed]) => this.#button(name, picture, label, pressed)));
-    this.#download.className = "button plain square";
+    this.#download.className = "button plain square log-download";
     this.#download.append(icon("download"));
     this.#download.setAttribute("aria-label", "Download the log");
     this.#download.title = "Download the log";
     this.#download.hidden = true;
     this.#buttons.get("copy")?.after(this.#download);
+    const more = /** @type {HTMLElement} */ (this.#buttons.get("more"));
+    more.setAttribute("aria-haspopup", "menu");
+    more.setAttribute("aria-expanded", "false");
   }
 
   /** @param {string} name @param {boolean} on */
@@ -70,20 +74,30 @@ export class LogBar {
     setAttribute(this.#tally, "data-none", search.words && !search.busy && search.total === 0 ? "" : null);
   }
 
-  /** To the search field, with what is in it selected. */
+  /**
+   * To the search field, with what is in it selected.
+   * @returns {boolean} false: it was there; asked for a second time the browser's own search comes, which sees only what is drawn
+   */
   focus() {
+    if (document.activeElement === this.#field) return false;
     this.element.setAttribute("data-open", "");
     this.#field.focus();
     this.#field.select();
-  }
-
-  get finding() {
-    return document.activeElement === this.#field;
+    return true;
   }
 
   clear() {
+    clearTimeout(this.#typing);
     this.#field.value = "";
     this.element.removeAttribute("data-open");
+  }
+
+  /** No longer search. @returns {boolean} false: nothing was searched */
+  end() {
+    if (!this.#field.value) return false;
+    this.clear();
+    this.asks.find("");
+    return true;
   }
 
   #finder() {
@@ -101,7 +115,11 @@ export class LogBar {
     });
     field.addEventListener("keydown", (event) => this.#onKey(event));
     this.#tally.setAttribute("role", "status");
-    this.#jumps.append(this.#jump("previous", "Last match (Shift+Enter)", -1), this.#jump("next", "Next match (Enter)", 1));
+    this.#jumps.append(this.#jump("previous", "Last match (Shift+Enter)", -1), this.#jump("next", "Next match (Enter)", 1), this.#ending());
+    // On a small screen the open field has the bar to itself: it goes when it is left empty.
+    finder.addEventListener("focusout", ({ relatedTarget }) => {
+      if (!field.value && !finder.contains(/** @type {Node|null} */ (relatedTarget))) this.clear();
+    });
     const open = make("button", "button plain square log-open");
     open.setAttribute("type", "button");
     open.setAttribute("aria-label", "Search the log");
@@ -119,8 +137,7 @@ export class LogBar {
       this.asks.step(event.shiftKey ? -1 : 1);
     } else if (event.key === "Escape") {
       clearTimeout(this.#typing);
-      this.clear();
-      this.asks.find("");
+      this.asks.find(this.#field.value); // what was found stays, and can be gone through from the log
       this.asks.leave();
     } else return;
     event.preventDefault();
@@ -134,12 +151,21 @@ export class LogBar {
     return button;
   }
 
+  #ending() {
+    const button = this.#make("close", "End the search (Esc in the log)");
+    button.addEventListener("click", () => {
+      this.end();
+      this.asks.leave();
+    });
+    return button;
+  }
+
   /** @param {string} name @param {string} picture @param {string} label @param {boolean} pressed */
   #button(name, picture, label, pressed) {
     const button = this.#make(picture, label);
     button.dataset.act = name;
     if (pressed) button.setAttribute("aria-pressed", "false");
-    button.addEventListener("click", () => this.asks.act[name]());
+    button.addEventListener("click", () => this.asks.act[name](button));
     this.#buttons.set(name, button);
     return button;
   }

@@ -1,6 +1,6 @@
 /** One line of a log as an element. Text only ever goes in as text. */
 
-import { digits, plural } from "../core/format.js";
+import { clock, digits, plural } from "../core/format.js";
 import { isError, isLeftOut } from "../core/log-parts.js";
 import { plainText } from "../core/log-lines.js";
 import { places } from "../core/log-search.js";
@@ -66,7 +66,7 @@ function number({ seq, stream }, href) {
 /** @param {import("../core/log-lines.js").Line} line */
 function time(line) {
   const element = make("span", "log-at");
-  if (line.at) element.dataset.t = new Date(line.at).toTimeString().slice(0, 8);
+  if (line.at) element.dataset.t = clock(line.at);
   return element;
 }
 

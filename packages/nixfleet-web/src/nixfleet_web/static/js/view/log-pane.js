@@ -82,13 +82,20 @@ export class LogPane {
     const part = this.#data?.parts.partOf(seq);
     if (part && part.seq !== seq && this.#folded.delete(part.seq)) this.#refold();
     this.#awaited = this.scroller.clientHeight ? null : seq;
-    const before = this.#looked;
-    this.#looked = seq;
-    if (before !== null) this.refresh(before, before);
+    this.#look(seq);
     const row = this.#rows.rowOf(seq);
     const element = this.#window.element(row);
-    if (element && this.#inView(element)) this.refresh(seq, seq);
-    else this.#window.show(row, this.scroller.clientHeight / 3);
+    if (!element || !this.#inView(element)) this.#window.show(row, this.scroller.clientHeight / 3);
+  }
+
+  /** The line that is looked at, else the first in view, which is looked at from now on. @returns {number|null} null: there is none */
+  here() {
+    const looked = this.#looked === null ? null : this.#window.element(this.#rows.rowOf(this.#looked));
+    if (looked && this.#inView(looked, false)) return this.#looked;
+    if (!this.#rows.count) return null;
+    const { row, offset } = this.#window.position();
+    this.#look(this.#rows.seqAt(Math.min(this.#rows.count - 1, offset > 0 ? row + 1 : row)));
+    return this.#looked;
   }
 
   /** The pane has another size than before. */
@@ -130,10 +137,18 @@ export class LogPane {
     return this.#rows.seqAt(this.#window.position().row);
   }
 
-  /** @param {HTMLElement} element */
-  #inView(element) {
+  /** @param {number} seq */
+  #look(seq) {
+    const before = this.#looked;
+    this.#looked = seq;
+    if (before !== null) this.refresh(before, before);
+    this.refresh(seq, seq);
+  }
+
+  /** @param {HTMLElement} element @param {boolean} [whole] or only its beginning */
+  #inView(element, whole = true) {
     const [row, view] = [element.getBoundingClientRect(), this.scroller.getBoundingClientRect()];
-    return row.top >= view.top && row.bottom <= view.bottom;
+    return row.top >= view.top && (whole ? row.bottom : row.top) <= view.bottom;
   }
 
   #source() {

@@ -9,12 +9,14 @@ import { LogData } from "../shell/log-data.js";
 import { recall, remember } from "../shell/preferences.js";
 import { make, setText } from "./dom.js";
 import { LogBar } from "./log-bar.js";
+import { listenToKeys } from "./log-keys.js";
+import { openMore } from "./log-more.js";
 import { LogPane } from "./log-pane.js";
-import { copyLog, plainLines, printLog } from "./log-take.js";
+import { copyLink, copyLog, layHeld, plainLines, printLog } from "./log-take.js";
 
 const NEAR_END = 50; // pixels: nobody means to leave the end by less
 
-/** @typedef {{source?: import("../shell/log-source.js").Source|null, total?: number, line?: number|null, title?: string, download?: string, href?: (seq: number) => string}} Opening */
+/** @typedef {{source?: import("../shell/log-source.js").Source|null, total?: number, line?: number|null, title?: string, download?: string, href?: (seq: number) => string}} Opening `href` of 0: the run's */
 
 export class LogView extends HTMLElement {
   following = true;
@@ -29,9 +31,12 @@ export class LogView extends HTMLElement {
     times: () => this.#choose("times", !this.hasAttribute("data-times")),
     wrap: () => this.wrap(!this.hasAttribute("data-wrap")),
     fold: () => (this.#pane.foldAll(!this.#pane.folded), this.#drawBar()),
+    link: () => void this.#copyLink(this.#pane.here()),
+    runLink: () => void this.#copyLink(0),
     copy: async () => this.#tell(await copyLog(this.#data, this.#pane.scroller)),
-    print: async () => this.#tell(await printLog(this.#data, this.#opening.title ?? "Log")),
+    print: () => void printLog(this.#data, this.#title),
     full: () => this.#full(!this.hasAttribute("data-full")),
+    more: (/** @type {HTMLElement} */ button) => openMore(button, this.#act, this.#opening.download ?? "", this.hasAttribute("data-full")),
   };
   #bar = new LogBar({
     find: (words) => this.#find(words),
@@ -41,7 +46,7 @@ export class LogView extends HTMLElement {
   });
   /** @type {Record<string, () => void>} with the focus in the log */
   #keys = {
-    "/": () => this.#bar.focus(), e: this.#act.error, f: this.#act.follow, t: this.#act.times, w: this.#act.wrap,
+    "/": () => this.#bar.focus(), e: this.#act.error, f: this.#act.follow, t: this.#act.times, w: this.#act.wrap, l: this.#act.link,
     n: () => void this.#step(1), N: () => void this.#step(-1), Home: () => (this.follow(false), this.#pane.toStart()), End: () => this.follow(true),
   };
   #seenLines = 0; // records when the reader left the end
@@ -55,8 +60,8 @@ export class LogView extends HTMLElement {
     this.#news.hidden = true;
     this.#news.addEventListener("click", () => this.follow(true));
     this.#pane.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.addEventListener("keydown", (event) => this.#onKey(event));
-    addEventListener("keydown", (event) => this.#onFindKey(event));
+    listenToKeys(this, this.#keys, () => this.#escape(), { f: () => this.#bar.focus(), p: () => (this.#act.print(), true) });
+    addEventListener("beforeprint", () => this.getClientRects().length && layHeld(this.#data, this.#title));
     const pane = make("div", "log-pane");
     pane.append(this.#pane.scroller, this.#empty, this.#news);
     this.append(this.#bar.element, pane);
@@ -198,6 +203,15 @@ export class LogView extends HTMLElement {
     this.#pane.scroller.focus({ preventScroll: true });
   }
 
+  get #title() {
+    return this.#opening.title ?? "Log";
+  }
+
+  /** @param {number|null} line 0: to the run; null: there is none */
+  async #copyLink(line) {
+    if (line !== null && this.#opening.href) this.#tell(await copyLink(this.#opening.href(line), line));
+  }
+
   #tell = (/** @type {string} */ words) => void (words && this.dispatchEvent(new CustomEvent("tell", { detail: words })));
 
   #flush() {
@@ -224,24 +238,12 @@ export class LogView extends HTMLElement {
     if (this.following ? moved < 0 && !atEnd : atEnd && moved > 0) this.follow(!this.following);
   }
 
-  /** @param {KeyboardEvent} event */
-  #onKey(event) {
-    if (event.key === "Escape" && this.hasAttribute("data-full")) {
-      event.stopPropagation();
-      return this.#full(false);
-    }
-    const typing = /** @type {Element} */ (event.target).matches("input");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(this.#keys, event.key)) return;
-    event.preventDefault();
-    this.#keys[event.key]();
-  }
-
-  /** The browser's own search sees only what is drawn; asked for a second time, it comes. @param {KeyboardEvent} event */
-  #onFindKey(event) {
-    if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
-    if (this.#bar.finding || !this.isConnected || this.getClientRects().length === 0 || document.querySelector("dialog[open]")) return;
-    event.preventDefault();
-    this.#bar.focus();
+  /** Out of the search, then of the full screen. @returns {boolean} false: there was nothing to leave */
+  #escape() {
+    if (this.#bar.end()) return true;
+    const full = this.hasAttribute("data-full");
+    if (full) this.#full(false);
+    return full;
   }
 }
 
