@@ -228,6 +228,9 @@ def test_rows_stay_under_the_pointer_while_problems_come_and_go(
         def stays() -> None:
             page.wait_for_timeout(100)  # it may not move in the frames to come either
             assert pull.bounding_box() == place
+            assert place
+            for x in (6, 5):  # a pointer that rests for long keeps nothing out of sight
+                page.mouse.move(place["x"] + x, place["y"] + 5)
 
         for number, name in enumerate(names[:3], 1):
             turn(name, BROKEN)
@@ -253,6 +256,19 @@ def test_rows_stay_under_the_pointer_while_problems_come_and_go(
             expect(page.get_by_text("No host needs you any more")).to_be_hidden()
             scrolls_to(0)
         assert page.evaluate("window.shift") < 0.01
+
+
+def test_a_problem_comes_into_sight_though_the_pointer_lies_on_the_page(
+    fleet: Lab, simulate: Simulate, log_in: LogIn
+) -> None:
+    agent = simulate("web1", facts=WELL)
+    page = log_in(fleet)
+    button(page, "Pull", "web1").hover()
+    agent.facts = BROKEN
+    agent.heartbeat()
+    card = page.locator("#problem-list .problem").first
+    expect(card).to_contain_text("nginx.service")
+    expect(card).to_be_in_viewport(ratio=1)
 
 
 def test_a_run_past_its_time_is_counted_everywhere(tmp_path: Path, log_in: LogIn) -> None:

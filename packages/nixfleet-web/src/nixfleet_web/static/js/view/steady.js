@@ -5,6 +5,7 @@
 import { byId } from "./dom.js";
 
 const GLIDE = 1000; // milliseconds a glide is left alone: another scroll in the midst of it may be lost
+const RESTS = 10_000; // milliseconds without a move or key after which a pointer or focus merely lies there
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Steady {
@@ -13,6 +14,7 @@ export class Steady {
   #owed = 0; // pixels that were scrolled away, to be given back
   #left = 0; // where that left the page
   #glidedAt = -GLIDE;
+  #touchedAt = -RESTS;
   kept = false; // its room, though it is no longer needed
 
   /** @param {HTMLElement} room of the part, and of nothing else @param {HTMLElement} below stays where it is */
@@ -20,6 +22,7 @@ export class Steady {
     this.room = room;
     this.below = below;
     this.#page = /** @type {HTMLElement} */ (room.parentElement);
+    for (const kind of ["pointermove", "pointerdown", "keydown"]) addEventListener(kind, () => (this.#touchedAt = performance.now()), { passive: true });
   }
 
   /** @param {() => void} change of the part */
@@ -59,8 +62,9 @@ export class Steady {
     else this.#scroll(spare, true);
   }
 
-  /** Somebody points at the page, or is in it by keyboard. */
+  /** Somebody points at the page, or is in it by keyboard, and did something lately: a problem must not stay out of sight. */
   get #busy() {
+    if (performance.now() - this.#touchedAt > RESTS) return false;
     const active = document.activeElement;
     return this.#page.matches(":hover") || (this.#page.contains(active) && active?.matches(":focus-visible") === true);
   }
