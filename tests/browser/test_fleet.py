@@ -7,7 +7,7 @@ from json import dumps
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from nixfleet_protocol.client.calls import Call
 from nixfleet_protocol.messages import Facts, Metrics, RunView
@@ -50,7 +50,13 @@ def test_a_wrong_password_is_told_and_the_right_one_then_works(fleet: Lab, watch
 
 def test_logging_out_ends_the_session(fleet: Lab, log_in: LogIn) -> None:
     page = log_in(fleet)
-    page.get_by_role("button", name="Log out").click()
+    asked: list[Route] = []
+    page.route("**/login", lambda route: asked.append(route))
+    with page.expect_response(lambda response: response.status == 401):  # its connection has ended too
+        page.get_by_role("button", name="Log out").click()
+    page.wait_for_timeout(200)
+    assert len(asked) == 1, "it goes there once: a second way there breaks off the first"
+    asked[0].continue_()
     expect(page).to_have_url(re.compile("/login$"))
     expect(page.get_by_label("Password")).to_be_visible()
     page.goto(fleet.server.url)
@@ -261,12 +267,12 @@ def test_rows_stay_under_the_pointer_while_problems_come_and_go(
 def test_a_problem_comes_into_sight_though_the_pointer_lies_on_the_page(
     fleet: Lab, simulate: Simulate, log_in: LogIn
 ) -> None:
-    agent = simulate("web1", facts=WELL)
+    agent = simulate("well1", facts=WELL)  # a host without a past
     page = log_in(fleet)
-    button(page, "Pull", "web1").hover()
+    button(page, "Pull", "well1").hover()
     agent.facts = BROKEN
     agent.heartbeat()
-    card = page.locator("#problem-list .problem").first
+    card = page.locator("#problem-list .problem").filter(has_text="well1")
     expect(card).to_contain_text("nginx.service")
     expect(card).to_be_in_viewport(ratio=1)
 
@@ -358,7 +364,7 @@ def test_a_problem_leads_to_its_host_and_hands_on_the_focus(tmp_path: Path, log_
             expect(now or row(page, "web2").get_by_role("link", name="web2")).to_be_focused()
         agents[0].facts = BROKEN
         agents[0].heartbeat()
-        box = cards.first.bounding_box()
-        assert box
-        page.mouse.click(box["x"] + box["width"] - 20, box["y"] + 12)
+        expect(cards).to_have_count(1)
+        width = cards.first.evaluate("(card) => card.clientWidth")
+        cards.first.click(position={"x": width - 20, "y": 12})  # where it holds nothing
         expect(page.get_by_role("heading", name="web1", level=1)).to_be_visible()

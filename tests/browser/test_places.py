@@ -58,6 +58,8 @@ def test_a_run_opened_by_the_keyboard_has_the_focus_and_gives_it_back(fleet: Lab
 def test_a_run_that_the_page_opens_leaves_the_focus(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
     agent = simulate(play=lambda self, command: self.begin(command))
     page = log_in(fleet)
+    hosts = page.get_by_role("list", name="Hosts")
+    hosts.get_by_role("link", name="web1").scroll_into_view_if_needed()  # far from the view it is a name only
     button = page.get_by_role("button", name="Test: web1", exact=True)
     button.focus()
     page.keyboard.press("Enter")

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pyotp
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from nixfleet_protocol.client import Client
 from tests.browser.chromium import PHONE
@@ -51,6 +51,21 @@ def test_a_token_is_made_shown_once_works_and_is_revoked(fleet: Lab, log_in: Log
     page.reload()
     expect(settings.get_by_role("row").filter(has_text="tests")).to_be_visible()
     assert token not in page.content()
+
+
+def test_what_is_pressed_while_the_list_is_on_its_way_is_done(fleet: Lab, log_in: LogIn) -> None:
+    page = log_in(fleet)
+    held: list[Route] = []
+    page.route("**/api/v1/tokens", lambda route: held.append(route) if not held else route.continue_())
+    settings = part(page, fleet, "tokens")
+    settings.get_by_label("Name").fill("in-between")
+    settings.get_by_role("button", name="Make it").click()
+    expect(settings.get_by_text("shown this once:")).to_be_visible()
+    rows = settings.get_by_role("row").filter(has_text="in-between")
+    expect(rows).to_have_count(1)
+    held[0].fulfill(json={"tokens": []})  # the answer to what was asked before comes last
+    page.wait_for_load_state("networkidle")
+    expect(rows).to_have_count(1)
 
 
 def test_one_time_tokens_are_listed_with_what_came_of_them_and_revoked(fleet: Lab, log_in: LogIn) -> None:

@@ -25,6 +25,7 @@ export class App {
   /** @type {Set<() => void>} */ #statusListeners = new Set();
   /** @type {Fleet} */ #told = this.fleet;
   #telling = false;
+  #leaving = false;
   /** @type {Ask} */ ask = async () => false;
   /** @type {Tell} */ tell = () => {};
   /** @type {(group: string) => void} shows only the hosts of a group */ narrow = () => {};
@@ -125,7 +126,7 @@ export class App {
 
   /** @param {unknown} problem anything thrown */
   fail(problem) {
-    if (problem instanceof Refused && problem.status === 401) location.assign(`/login${location.hash}`);
+    if (problem instanceof Refused && problem.status === 401) this.#toLogin(location.hash);
     else if (problem instanceof Refused) this.tell({ level: "error", title: problem.title, detail: problem.detail });
     else {
       this.tell({ level: "error", title: "Something went wrong in this page", detail: String(problem) });
@@ -136,10 +137,18 @@ export class App {
   async logout() {
     try {
       await this.api.logout();
-      location.assign("/login");
+      this.#toLogin();
     } catch (problem) {
       this.fail(problem);
     }
+  }
+
+  /** Once: a second way there, as when the connection ends with the session, would break off the first. @param {string} [hash] where to go afterwards */
+  #toLogin(hash = "") {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    addEventListener("pageshow", () => (this.#leaving = false), { once: true }); // the browser's Back may bring the page as it was
+    location.assign(`/login${hash}`);
   }
 
   close() {

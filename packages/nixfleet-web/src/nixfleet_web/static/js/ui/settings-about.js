@@ -49,8 +49,7 @@ export const about = (app) => () => ({
       { label: "This page", text: page || "unknown" },
     ];
     this.judge("");
-    await this.tryTo(async () => {
-      const known = await app.api.get("/about");
+    await this.get("/about", (known) => {
       this.judge(known.protocol);
       this.facts = [
         { label: "Server", text: known.server_version },

@@ -16,8 +16,7 @@ export const sessionList = (app) => () => ({
     this.whenOpen("sessions", () => void this.load());
   },
   load() {
-    return this.tryTo(async () => {
-      const { sessions = [] } = await app.api.get("/sessions");
+    return this.get("/sessions", ({ sessions = [] }) => {
       this.sessions = sessions.map((/** @type {any} */ one) => sessionView(one, app.now()));
     });
   },
@@ -52,14 +51,13 @@ export const tokenList = (app) => () => ({
     });
   },
   load() {
-    return this.tryTo(async () => {
-      const { tokens = [] } = await app.api.get("/tokens");
+    return this.get("/tokens", ({ tokens = [] }) => {
       this.tokens = tokens.map((/** @type {any} */ one) => tokenView(one, app.now()));
     });
   },
   /** @returns {boolean} */
   get none() {
-    return !this.missing && !this.busy && this.tokens.length === 0;
+    return !this.missing && !this.loading && this.tokens.length === 0;
   },
   async add() {
     const expires = this.days === "never" ? {} : { expires_in: Number(this.days) * 86_400 };
@@ -89,8 +87,7 @@ export const enrollList = (app) => () => ({
     this.whenOpen("tokens", () => void this.load());
   },
   load() {
-    return this.tryTo(async () => {
-      const { tokens = [] } = await app.api.get("/enroll-tokens");
+    return this.get("/enroll-tokens", ({ tokens = [] }) => {
       this.tokens = tokens.map((/** @type {any} */ one) => {
         const view = enrollView(one, app.now());
         return { ...view, icon: iconUrl(view.shape), href: view.usedBy ? hostPath(view.usedBy) : null };
@@ -99,7 +96,7 @@ export const enrollList = (app) => () => ({
   },
   /** @returns {boolean} */
   get none() {
-    return !this.missing && !this.busy && !this.error && this.tokens.length === 0;
+    return !this.missing && !this.loading && !this.error && this.tokens.length === 0;
   },
   /** @param {{id: string, host: string}} token */
   async revoke({ id, host }) {
@@ -122,9 +119,8 @@ export const auditLog = (app) => () => ({
     });
   },
   load() {
-    return this.tryTo(async () => {
-      const before = this.next === null ? "" : `&before=${this.next}`;
-      const page = await app.api.get(`/audit?limit=${AUDIT_PAGE}${before}`);
+    const before = this.next === null ? "" : `&before=${this.next}`;
+    return this.get(`/audit?limit=${AUDIT_PAGE}${before}`, (page) => {
       const fresh = (page.entries ?? []).map((/** @type {any} */ one) => {
         const view = auditView(one, app.now());
         return { ...view, tone: view.ok ? "ok" : "bad", icon: iconUrl(view.ok ? "check" : "cross") };

@@ -19,8 +19,8 @@ export const loginPassword = (app) => () => ({
     this.whenOpen("login", () => void this.load());
   },
   load() {
-    return this.tryTo(async () => {
-      this.fixed = (await app.api.get("/access")).password === "environment";
+    return this.get("/access", ({ password }) => {
+      this.fixed = password === "environment";
     });
   },
   judge() {
@@ -44,7 +44,7 @@ export const loginPassword = (app) => () => ({
 /** @param {import("../app.js").App} app @param {(qr: {size: number, path: string}|null) => void} drawQr */
 export const loginSecond = (app, drawQr) => () => ({
   ...partBase(app),
-  state: "none",
+  state: "", // until it is known nothing is offered
   left: 0,
   secret: "",
   doing: /** @type {""|"confirm"|"renew"|"drop"} */ (""),
@@ -58,8 +58,7 @@ export const loginSecond = (app, drawQr) => () => ({
   load() {
     this.stop();
     this.codes = [];
-    return this.tryTo(async () => {
-      const access = await app.api.get("/access");
+    return this.get("/access", (access) => {
       this.state = access.totp;
       this.left = access.recovery_codes ?? 0;
     });

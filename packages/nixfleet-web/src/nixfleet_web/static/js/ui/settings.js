@@ -36,34 +36,59 @@ export const settings = (app, pages) => () => ({
 });
 
 /**
- * What every part has: `missing` (an older server), `error`, and doing one thing at a time.
+ * What every part has: `missing` (an older server), `error`, loading, and doing one thing at a time.
  * @param {App} app
  */
 export const partBase = (app) => ({
   missing: false,
   error: "",
   busy: false,
+  loading: false,
+  asked: 0, // of what is loaded, so that a late answer is known as such
 
   /**
-   * Do it; what the server refuses is told here. @param {() => Promise<void>} work
-   * @returns {Promise<boolean>} whether it is done
+   * Do it; what the server refuses is told here. What is pressed twice is done once.
+   * @param {() => Promise<void>} work @returns {Promise<boolean>} whether it is done
    */
   async tryTo(work) {
     if (this.busy) return false;
     this.busy = true;
-    this.error = "";
     try {
+      this.error = "";
       await work();
       return true;
     } catch (problem) {
-      const refused = /** @type {import("../shell/api.js").Refused} */ (problem);
-      if (refused.status === 401) app.fail(problem);
-      else if (refused.code === "too_old") this.missing = true;
-      else this.error = refused.title ? [refused.title, refused.detail].filter(Boolean).join(": ") : String(problem);
+      this.refused(problem);
       return false;
     } finally {
       this.busy = false;
     }
+  },
+
+  /**
+   * Load what is shown; the newest answer counts. Nothing that is pressed meanwhile waits for it, or is lost.
+   * @param {string} path @param {(answer: any) => void} show
+   */
+  async get(path, show) {
+    const turn = (this.asked += 1);
+    this.loading = true;
+    this.error = "";
+    try {
+      const answer = await app.api.get(path);
+      if (turn === this.asked) show(answer);
+    } catch (problem) {
+      if (turn === this.asked) this.refused(problem);
+    } finally {
+      if (turn === this.asked) this.loading = false;
+    }
+  },
+
+  /** @param {unknown} problem */
+  refused(problem) {
+    const refused = /** @type {import("../shell/api.js").Refused} */ (problem);
+    if (refused.status === 401) app.fail(problem);
+    else if (refused.code === "too_old") this.missing = true;
+    else this.error = refused.title ? [refused.title, refused.detail].filter(Boolean).join(": ") : String(problem);
   },
 
   /** Take one away and show what is left. The focus stays here, though its row is gone. @param {string} path */
