@@ -18,8 +18,13 @@ Agents = dict[str, SimulatedAgent]
 
 
 def begin(agent: SimulatedAgent, command: CommandMessage) -> None:
-    """What is begun goes on until the test ends it."""
-    agent.begin(command)
+    """What is begun goes on until the test ends it, or a stop does."""
+    if command.command != "stop":
+        return agent.begin(command)
+    running = agent.running
+    assert running
+    agent.end(running, "stopped", message="stopped")
+    agent.end(command)
 
 
 @pytest.fixture
@@ -96,7 +101,7 @@ def test_how_far_it_is_stands_above_the_hosts_until_it_is_put_away(
     expect(panel).to_be_in_viewport()
     end(agents["q1"])
     expect(panel.get_by_role("heading")).to_have_text("Pull: 1 of 4 done, 1 running, 2 waiting, 0 failed")
-    expect(panel.get_by_role("button")).to_be_hidden()
+    expect(panel.get_by_role("button", name="Put away")).to_be_hidden()
     page.goto(f"{fleet.server.url}/#/settings")
     expect(panel).to_be_hidden()
     end(agents["q2"], "failed", "the remote says no")
@@ -125,6 +130,33 @@ def test_what_is_left_out_after_a_failure_is_named(fleet: Lab, agents: Agents, l
     expect(panel.get_by_role("link")).to_have_count(4)
     expect(panel.get_by_role("link").last).to_contain_text("another host's run failed before this one began")
     expect(panel.get_by_role("link").last).to_have_attribute("href", "#/hosts/q4")
+
+
+def test_all_of_it_is_stopped_also_after_a_reload(fleet: Lab, agents: Agents, log_in: LogIn) -> None:
+    page = log_in(fleet)
+    panel = pull_in_turn(page)
+    heading = panel.get_by_role("heading")
+    expect(heading).to_have_text("Pull: 0 of 4 done, 1 running, 3 waiting, 0 failed")
+    until(lambda: agents["q1"].running, "q1 at work")
+    page.reload()
+    expect(heading).to_have_text("Pull: 0 of 4 done, 1 running, 3 waiting, 0 failed")
+    stop = panel.get_by_role("button", name="Stop: Pull on 4 hosts")
+    stop.focus()
+    page.keyboard.press("Enter")
+    question = page.get_by_role("dialog", name="Stop “Pull” on all of them?")
+    expect(question).to_contain_text("It is stopped on 1 host. Every process of the command is ended")
+    expect(question).to_contain_text("3 hosts where it has not begun are left out.")
+    question.get_by_role("button", name="Stop all").click()
+    expect(heading).to_have_text("Pull: 0 of 4 done, 1 failed, 3 left out")
+    expect(panel.get_by_role("link").first).to_contain_text("q1 stopped")
+    expect(panel.get_by_role("link").last).to_contain_text("before this one began")
+    expect(stop).to_be_hidden()
+    away = panel.get_by_role("button", name="Put away: Pull on 4 hosts")
+    expect(away).to_be_focused()
+    away.click()
+    page.reload()
+    expect(page.locator(".live")).to_have_text("Live")
+    expect(panel).to_have_count(0)
 
 
 def test_it_is_followed_over_a_lost_connection(fleet: Lab, agents: Agents, log_in: LogIn) -> None:

@@ -100,6 +100,38 @@ def test_who_waits_for_its_host_holds_nobody_up_and_is_cancelled_with_the_rest(
     until(lambda: states(api, bulk) == ["stopped", "failed", "cancelled"], "nothing more begins")
 
 
+def test_all_of_it_is_stopped(server: ServerThread, api: httpx.Client) -> None:
+    tokens = {name: server.host(name) for name in NAMES}
+    server.host("away")
+    hosts = ("away", "db1", "web1", "web2")
+    with ExitStack() as stack:
+        fleet = connect(stack, server, tokens)
+        bulk = begin(api, hosts, concurrency=2, options={"queue": True})
+        until(lambda: states(api, bulk) == ["queued", "sent", "sent", ""], "two begin")
+        run = fleet["db1"].take()
+        fleet["db1"].begin(run)
+        fleet["web1"].__exit__()  # it can't be asked; the others are stopped all the same
+        until(lambda: not api.get("/api/v1/hosts/web1").json()["connected"], "web1 is gone")
+        stop = f"/api/v1/bulk/{bulk['bulk_id']}/stop"
+        answer = api.post(stop)
+        assert answer.status_code == 200
+        until(lambda: states(api, bulk) == ["stopped", "running", "sent", "cancelled"], "nothing more begins")
+        assert (
+            "before this one began" in api.get(f"/api/v1/bulk/{bulk['bulk_id']}").json()["items"][3]["detail"]
+        )
+        asked = fleet["db1"].take("stop")
+        assert asked.options.target == run.run_id
+        fleet["db1"].end(asked, 0)
+        fleet["db1"].end(run, 0, "stopped")
+        with FakeAgent(server, tokens["web1"], "web1") as back:
+            back.register()
+            finish(back)
+        until(lambda: states(api, bulk) == ["stopped", "stopped", "ok", "cancelled"], "each has its own end")
+        assert fleet["web2"].quiet() == []
+        assert api.post(stop).json()["state"] == "ended", "stopped twice is stopped"
+        assert problem(api.post(f"/api/v1/bulk/{'0' * 32}/stop")) == (404, "no_such_bulk")
+
+
 def test_it_goes_on_after_the_server_was_killed(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data").start()
     try:

@@ -68,6 +68,13 @@ def test_tokens_enrolment_and_audit_by_command(
     assert cli("host", "add", "x")[0] == 4
 
 
+def stopped(agent: FakeAgent) -> None:
+    """Do a run and end it when told to."""
+    run, stop = agent.take(), agent.take("stop")
+    agent.end(run, 0, "stopped")
+    agent.end(stop, 0)
+
+
 def test_one_command_on_several_hosts(server: ServerThread, cli: Cli) -> None:
     assert server.context is not None
     server.context.bulks._until = 0.0  # nobody waits for hosts that a restart of the server may have cut off
@@ -97,6 +104,16 @@ def test_one_command_on_several_hosts(server: ServerThread, cli: Cli) -> None:
         bulk_id = cli("run", "web1", "web2", "pull", "--detach")[1].strip()
         assert re.fullmatch("[0-9a-f]{32}", bulk_id)
         assert cli("run", "web1", "web2", "pull", "--follow")[0] == 2
+        with ThreadPoolExecutor(2) as pool:
+            ends = [pool.submit(stopped, agent) for agent in (one, two)]
+            code, out, err = cli("stop", "--bulk", bulk_id)
+            for each in ends:
+                each.result()
+        assert code == 0
+        assert "waiting for the end on web1, web2" in err
+        assert re.findall("(web[12]) pull: stopped", out) == ["web1", "web2"]
+        assert cli("stop", "--bulk", "0" * 32)[0] == 2
+        assert cli("stop")[0] == 2
 
 
 def test_searching_a_log(server: ServerThread, cli: Cli) -> None:

@@ -92,7 +92,7 @@ declare namespace protocol {
     /** after one fails, what has not begun is not begun */
     stop_on_failure: boolean;
   }
-  /** Answer to POST /runs and GET /bulk/{id}. */
+  /** Answer to POST /runs, GET /bulk/{id} and POST /bulk/{id}/stop. */
   interface BulkView {
     /** id of the run, given by the server */
     bulk_id: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { astir, bulkEnd, bulkView, heard, standings, taken } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/bulk-view.js";
+import { astir, bulkEnd, bulkView, heard, standings, stopQuestion, taken } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/bulk-view.js";
 import { run } from "../../../packages/nixfleet-web/src/nixfleet_web/static/js/core/defaults.js";
 
 const BULK = "b".repeat(32);
@@ -55,4 +55,11 @@ test("a late answer takes nothing back", () => {
 
 test("a run that waits for its host is told apart", () => {
   assert.equal(words(bulkView(bulk([{ host_id: "q1", run: of("q1", { state: "queued", started_at: null }) }]))), "Pull: 0 of 1 done, 0 running, 0 waiting, 1 queued, 0 failed");
+});
+
+test("stopping all of it tells what becomes of whom", () => {
+  const item = { host_id: "q1", run: of("q1", { command: "switch" }) };
+  const both = stopQuestion({ ...bulk([item, { host_id: "q2" }, { host_id: "q3", run: ended("q3", "ok") }]), command: "switch" });
+  assert.match(both.text, /^It is stopped on 1 host\. Every process .* may leave services stopped until the next switch\. .* 1 host where it has not begun is left out\.$/);
+  assert.equal(stopQuestion(bulk([{ host_id: "q2" }, { host_id: "q3" }])).text, "2 hosts where it has not begun are left out.");
 });

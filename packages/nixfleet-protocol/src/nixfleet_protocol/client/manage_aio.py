@@ -80,6 +80,10 @@ class AsyncManage(ABC):
         """How far a dispatch on many hosts is."""
         return await self.call(more_calls.bulk(bulk_id))
 
+    async def stop_bulk(self, bulk_id: str) -> BulkView:
+        """Begin no more of it and stop what runs; a host that is away goes on. Raises Refused (`no_such_bulk`)."""
+        return await self.call(more_calls.stop_bulk(bulk_id))
+
     async def decide(self, run_id: str, action: str, seconds: float | None = None) -> RunView:
         """What to do about a run that takes long: `wait` (`seconds` more), `stop` or `ignore`."""
         return await self.call(more_calls.decide(run_id, action, seconds))

@@ -68,6 +68,10 @@ def bulk(bulk_id: str) -> Call[fleet.BulkView]:
     return Call("GET", f"/bulk/{part(bulk_id, 'run')}", fleet.BulkView)
 
 
+def stop_bulk(bulk_id: str) -> Call[fleet.BulkView]:
+    return Call("POST", f"/bulk/{part(bulk_id, 'run')}/stop", fleet.BulkView)
+
+
 def decide(run_id: str, action: str, seconds: float | None) -> Call[RunView]:
     body = fleet.TimeoutChoice(action=action, seconds=seconds)
     return _send("POST", f"/runs/{part(run_id, 'run')}/timeout", RunView, body)

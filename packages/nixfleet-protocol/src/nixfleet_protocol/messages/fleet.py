@@ -85,7 +85,7 @@ class BulkItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkView:
-    """Answer to POST /runs and GET /bulk/{id}."""
+    """Answer to POST /runs, GET /bulk/{id} and POST /bulk/{id}/stop."""
 
     bulk_id: RunId
     command: Command

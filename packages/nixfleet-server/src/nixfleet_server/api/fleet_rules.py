@@ -47,6 +47,15 @@ RULES: tuple[Rule, ...] = (
         "GET", f"{API}/bulk/{{bulk_id}}", "read", runs.show_bulk, fleet.BulkView, problems=("no_such_bulk",)
     ),
     Rule(
+        "POST",
+        f"{API}/bulk/{{bulk_id}}/stop",
+        "operate",
+        runs.end_bulk,
+        fleet.BulkView,
+        action="bulk.stop",
+        problems=("no_such_bulk",),
+    ),
+    Rule(
         "GET",
         f"{API}/runs/{{run_id}}/search",
         "read",

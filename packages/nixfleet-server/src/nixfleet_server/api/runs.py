@@ -80,6 +80,13 @@ async def show_bulk(request: Request, principal: Principal) -> Response:
     return answer(await context(request).bulks.show(request.path_params["bulk_id"]))
 
 
+async def end_bulk(request: Request, principal: Principal) -> Response:
+    """POST /bulk/{id}/stop."""
+    bulk = await context(request).bulks.stop(request.path_params["bulk_id"], principal.name)
+    note(request, subject=bulk.bulk_id, detail=f"{bulk.command} on {len(bulk.items)} hosts")
+    return answer(bulk)
+
+
 async def find(hub: Hub, run_id: str) -> LiveRun:
     """A run by its id. Raises Declined."""
     run = await life.find(hub, run_id)

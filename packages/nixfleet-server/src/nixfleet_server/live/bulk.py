@@ -12,7 +12,7 @@ from nixfleet_server import logging
 from nixfleet_server.domain import bulk as domain
 from nixfleet_server.domain.runs import option_problem
 from nixfleet_server.errors import Declined
-from nixfleet_server.live.dispatch import dispatch
+from nixfleet_server.live.dispatch import dispatch, stop
 from nixfleet_server.live.host import brief
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.life import give_up
@@ -26,7 +26,7 @@ RETURN_WAIT = 45.0
 """Seconds after a start in which a host that is not connected may just be on its way back."""
 BULKS_MAX = 32
 """Under way at once: each holds its items in memory."""
-CANCELLED = ("cancelled", "another host's run failed before this one began")
+FAILED = "another host's run failed before this one began"
 _LATER = frozenset({"shutting_down"})
 
 
@@ -98,6 +98,22 @@ class Bulks:
             raise Declined("no_such_bulk", "there is no such bulk dispatch")
         return await self._view(record)
 
+    async def stop(self, bulk_id: str, stopped_by: str) -> BulkView:
+        """Begin nothing more, and stop what runs, as far as its hosts can be asked. Raises Declined."""
+        record = self._under_way.get(bulk_id)
+        if record is not None:
+            async with self._turns[bulk_id]:
+                states = [self._state(item) for item in record.items]
+                unbegun = tuple(i for i, state in enumerate(states) if state in domain.UNBEGUN)
+                await self._cancel(record, unbegun, f"stopped by {stopped_by} before this one began")
+                log.info("bulk stopped", bulk=bulk_id, by=stopped_by, cancelled=len(unbegun))
+                running = [
+                    item for item, state in zip(record.items, states, strict=True) if state == "running"
+                ]
+                await asyncio.gather(*(self._stop(item, stopped_by) for item in running))
+            await self._advance(record)
+        return await self.show(bulk_id)
+
     def look(self) -> None:
         """Once a second: go on with those that wait for hosts to come back."""
         for record in self._under_way.values():
@@ -121,7 +137,7 @@ class Bulks:
                     [self._state(item) for item in record.items], record.concurrency, record.stop_on_failure
                 )
                 if step.cancel:
-                    await self._cancel(record, step.cancel)
+                    await self._cancel(record, step.cancel, FAILED)
                 elif step.begin:
                     if not await self._begin(record, step.begin):
                         return
@@ -173,17 +189,27 @@ class Bulks:
     def _may_return(self, declined: Declined) -> bool:
         return declined.code == "host_offline" and self._hub.monotonic() < self._until
 
-    async def _cancel(self, record: BulkRecord, positions: tuple[int, ...]) -> None:
+    async def _stop(self, item: bulks.ItemRecord, stopped_by: str) -> None:
+        try:
+            await stop(self._hub, item.run_id or "", stopped_by)
+        except (
+            Declined
+        ) as declined:  # it has just ended, or its host is away: the others are stopped all the same
+            log.info(
+                "a run of the bulk is not stopped", run=item.run_id, host=item.host, reason=str(declined)
+            )
+
+    async def _cancel(self, record: BulkRecord, positions: tuple[int, ...], why: str) -> None:
         refused = {}
         for position in positions:
             run_id = record.items[position].run_id
             if run_id is None:
-                refused[position] = CANCELLED
+                refused[position] = ("cancelled", why)
                 continue
             self._results[run_id] = "stopped"  # before its end is on the disk, so that it is asked for once
             live = self._hub.runs.get(run_id)
             if live is not None and live.view.state == "queued":
-                give_up(self._hub, live, "stopped", CANCELLED[1])
+                give_up(self._hub, live, "stopped", why)
         await self._refuse(record, refused)
 
     async def _refuse(self, record: BulkRecord, refused: dict[int, tuple[str, str]]) -> None:

@@ -28,7 +28,9 @@ def wait(client: Client, bulk: BulkView, out: Out) -> int:
             time.sleep(PAUSE)
             bulk = _look(client, bulk)
     except KeyboardInterrupt:
-        out.say(f"the runs go on: `nixfleet runs` shows them (bulk {bulk.bulk_id[:12]})")
+        out.say(
+            f"the runs go on: `nixfleet runs` shows them, `nixfleet stop --bulk {bulk.bulk_id}` ends them"
+        )
         return 130
     return 0 if all(_good(item) for item in bulk.items) else 1
 

@@ -86,7 +86,7 @@ def _many(args: Namespace, client: Client, out: Out, options: dict[str, Any]) ->
         out.data(asdict(bulk)) if out.json else out.line(bulk.bulk_id)
         return 0
     if not out.json:
-        out.say(f"{bulk.command} on {len(bulk.items)} hosts: started as bulk {bulk.bulk_id[:ID_SHOWN]}")
+        out.say(f"{bulk.command} on {len(bulk.items)} hosts: started as bulk {bulk.bulk_id}")
     code = many.wait(client, bulk, out)
     if out.json:
         out.data(asdict(client.bulk(bulk.bulk_id)))

@@ -42,8 +42,7 @@ export const ACTIONS = [
     icon: "stop",
     always: true,
     danger: true,
-    harm: (who, host) =>
-      `Every process of the command is ended: first asked to, killed three seconds later. ${STOPPED[host?.pending_command ?? ""] ?? "What it has done so far stays done."} Its output so far is kept.`,
+    harm: (who, host) => stopHarm(host?.pending_command ?? ""),
   },
   { command: "check", icon: "check-list" },
   { command: "fetch", icon: "fetch" },
@@ -85,6 +84,10 @@ const STOPPED = {
   pull: "The repository stays at its last commit or, if that was just changed, at the new one.",
   test: "Tests that have not run yet are left out.",
 };
+
+/** What stopping it does. @param {string} command */
+export const stopHarm = (command) =>
+  `Every process of the command is ended: first asked to, killed three seconds later. ${STOPPED[command] ?? "What it has done so far stays done."} Its output so far is kept.`;
 
 /** The generation that a roll back without a number leads to. @param {Host|null} host */
 function earlier(host) {

@@ -1,5 +1,6 @@
 /** A command on many hosts while it goes on: where each of them stands, and what is shown of that. Pure. */
 
+import { stopHarm } from "./actions.js";
 import * as defaults from "./defaults.js";
 import { plural } from "./format.js";
 import { commandName, runWord } from "./words.js";
@@ -85,6 +86,15 @@ export function bulkView(bulk) {
     shares: groups.map(({ id, tone, items }) => ({ id, tone, count: items.length })),
     wrong: wrong.flatMap(({ items }) => items.map(wrongView)),
   };
+}
+
+/** What to ask before all that is left of it is stopped. @param {Bulk} bulk @returns {import("./actions.js").Question} */
+export function stopQuestion(bulk) {
+  const now = bulk.items.map(standing);
+  const running = now.filter((one) => one === "running").length;
+  const unbegun = now.filter((one) => one === "waiting" || one === "queued").length;
+  const parts = [running && `It is stopped on ${plural(running, "host")}. ${stopHarm(bulk.command)}`, unbegun && `${plural(unbegun, "host")} where it has not begun ${unbegun === 1 ? "is" : "are"} left out.`];
+  return { title: `Stop “${commandName(bulk.command)}” on all of them?`, text: parts.filter(Boolean).join(" "), confirm: "Stop all", danger: true };
 }
 
 /** How it ended, for a screen reader. @param {Bulk} bulk */

@@ -1,18 +1,21 @@
 /** What the operator chose on this machine. Where storage is blocked, choices last until the page is left. */
 
-/** @param {string} name @param {string} fallback */
-export function recall(name, fallback) {
+/** Looked at where it may throw. @param {boolean} tab what is of one tab, and gone with it */
+const place = (tab) => (tab ? sessionStorage : localStorage);
+
+/** @param {string} name @param {string} fallback @param {boolean} [tab] */
+export function recall(name, fallback, tab = false) {
   try {
-    return localStorage.getItem(`nixfleet.${name}`) ?? fallback;
+    return place(tab).getItem(`nixfleet.${name}`) ?? fallback;
   } catch {
     return fallback;
   }
 }
 
-/** @param {string} name @param {string} value */
-export function remember(name, value) {
+/** @param {string} name @param {string} value @param {boolean} [tab] */
+export function remember(name, value, tab = false) {
   try {
-    localStorage.setItem(`nixfleet.${name}`, value);
+    place(tab).setItem(`nixfleet.${name}`, value);
   } catch {
     // nothing to do: the choice is in effect already
   }

@@ -1,7 +1,8 @@
-/** Follows the commands on many hosts that were begun here, until each is put away. A reload forgets them. */
+/** Follows the commands on many hosts that were begun in this tab, over reloads too, until each is put away. */
 
-import { astir, bulkEnd, bulkView, heard, standings, taken } from "../core/bulk-view.js";
+import { astir, bulkEnd, bulkView, heard, standings, stopQuestion, taken } from "../core/bulk-view.js";
 import { Refused } from "../shell/api.js";
+import { recall, remember } from "../shell/preferences.js";
 import { BulkPanels } from "../view/bulk-panels.js";
 import { byId } from "../view/dom.js";
 
@@ -10,6 +11,7 @@ import { byId } from "../view/dom.js";
 // Milliseconds.
 const PAUSE = 250; // many runs that end at once are one question
 const LOOK_AGAIN = 3000; // where nothing is under way, of which one would hear
+const KEPT = "bulks"; // their ids, of this tab
 const GONE = new Set(["too_old", "no_such_bulk"]);
 
 /** Rung now and then, waited for by one. */
@@ -45,11 +47,13 @@ export class BulkFollow {
     app.onStatus(() => {
       if (app.live) for (const { bell } of this.#followed.values()) bell.ring(); // what was missed nobody tells
     });
+    for (const id of recall(KEPT, "", true).split(" ").filter(Boolean)) void this.follow(id);
   }
 
   /** Shows it, once the server has told of it; never where the server is too old to. @param {string} id */
   async follow(id) {
     this.#followed.set(id, { bulk: null, bell: new Bell() });
+    this.#keep();
     await this.#ask(id);
     void this.#watch(id);
   }
@@ -96,15 +100,35 @@ export class BulkFollow {
     const one = this.#followed.get(id);
     if (!one) return;
     one.bulk = bulk;
-    this.#panels.draw(id, bulkView(bulk), () => {
-      this.#forget(id);
-      byId("page-title", HTMLHeadingElement).focus({ preventScroll: true }); // the button went with its panel
+    this.#panels.draw(id, bulkView(bulk), {
+      stop: () => void this.#stop(id),
+      putAway: () => {
+        this.#forget(id);
+        byId("page-title", HTMLHeadingElement).focus({ preventScroll: true }); // the button went with its panel
+      },
     });
+  }
+
+  /** @param {string} id */
+  async #stop(id) {
+    const bulk = this.#followed.get(id)?.bulk;
+    if (!bulk || !(await this.app.ask(stopQuestion(bulk)))) return;
+    try {
+      await this.app.api.send("POST", `/bulk/${encodeURIComponent(id)}/stop`);
+      this.#followed.get(id)?.bell.ring();
+    } catch (problem) {
+      this.app.fail(problem);
+    }
+  }
+
+  #keep() {
+    remember(KEPT, [...this.#followed.keys()].join(" "), true);
   }
 
   /** @param {string} id */
   #forget(id) {
     this.#followed.delete(id);
+    this.#keep();
     this.#panels.remove(id);
   }
 }

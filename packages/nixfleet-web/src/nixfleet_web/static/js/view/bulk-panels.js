@@ -4,30 +4,32 @@ import { hostPath, runPath } from "../shell/route.js";
 import { shape } from "./chip.js";
 import { byId, icon, make, setAttribute, setText } from "./dom.js";
 
-/** @typedef {ReturnType<typeof import("../core/bulk-view.js").bulkView>} View */
+/** @typedef {ReturnType<typeof import("../core/bulk-view.js").bulkView>} View @typedef {{stop: () => void, putAway: () => void}} Hands */
 
 class Panel {
   element = make("section", "panel bulk tone");
   #mark = make("span");
   #first = make("strong");
   #rest = make("span", "bulk-rest");
+  #stop = make("button", "button", "Stop");
   #away = make("button", "button plain square");
   #bar = make("div", "bulk-bar");
   #list = make("ul", "runs");
   #shape = "";
   #listed = "";
 
-  /** @param {() => void} putAway */
-  constructor(putAway) {
+  /** @param {Hands} hands */
+  constructor({ stop, putAway }) {
     this.element.tabIndex = -1;
     const head = make("div", "bulk-head");
     const title = make("h2");
     title.append(this.#first, this.#rest);
-    this.#away.setAttribute("type", "button");
+    for (const button of [this.#stop, this.#away]) button.setAttribute("type", "button");
+    this.#stop.addEventListener("click", stop);
     this.#away.append(icon("close"));
     this.#away.addEventListener("click", putAway);
     this.#bar.setAttribute("aria-hidden", "true"); // the heading says it in numbers
-    head.append(this.#mark, title, this.#away);
+    head.append(this.#mark, title, this.#stop, this.#away);
     this.element.append(head, this.#bar, this.#list);
   }
 
@@ -37,7 +39,11 @@ class Panel {
     setAttribute(this.element, "data-tone", view.tone);
     setText(this.#first, view.first);
     setText(this.#rest, view.rest.replace(/(\d) /g, "$1\u00a0")); // a number stays with its word
+    const held = document.activeElement === this.#stop;
+    this.#stop.hidden = view.over;
     this.#away.hidden = !view.over;
+    if (held && view.over) this.#away.focus({ preventScroll: true });
+    setAttribute(this.#stop, "aria-label", `Stop: ${view.title}`);
     setAttribute(this.#away, "aria-label", `Put away: ${view.title}`);
     if (view.shape !== this.#shape) this.#mark.replaceChildren(shape((this.#shape = view.shape)));
     this.#drawBar(view.shares);
@@ -83,11 +89,11 @@ export class BulkPanels {
   #box = byId("bulks", HTMLElement);
   /** @type {Map<string, Panel>} */ #panels = new Map();
 
-  /** @param {string} id @param {View} view @param {() => void} putAway */
-  draw(id, view, putAway) {
+  /** @param {string} id @param {View} view @param {Hands} hands */
+  draw(id, view, hands) {
     let panel = this.#panels.get(id);
     if (!panel) {
-      panel = new Panel(putAway);
+      panel = new Panel(hands);
       this.#panels.set(id, panel);
       this.#box.prepend(panel.element);
       this.#box.hidden = false;
