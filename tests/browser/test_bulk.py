@@ -19,12 +19,12 @@ Agents = dict[str, SimulatedAgent]
 
 def begin(agent: SimulatedAgent, command: CommandMessage) -> None:
     """What is begun goes on until the test ends it, or a stop does."""
-    if command.command != "stop":
-        return agent.begin(command)
-    running = agent.running
-    assert running
-    agent.end(running, "stopped", message="stopped")
-    agent.end(command)
+    if command.command == "stop":
+        assert agent.running
+        agent.end(agent.running, "stopped", message="stopped")
+        agent.end(command)
+    else:
+        agent.begin(command)
 
 
 @pytest.fixture
