@@ -265,16 +265,18 @@ def test_rows_stay_under_the_pointer_while_problems_come_and_go(
 
 
 def test_a_problem_comes_into_sight_though_the_pointer_lies_on_the_page(
-    fleet: Lab, simulate: Simulate, log_in: LogIn
+    tmp_path: Path, log_in: LogIn
 ) -> None:
-    agent = simulate("well1", facts=WELL)  # a host without a past
-    page = log_in(fleet)
-    button(page, "Pull", "well1").hover()
-    agent.facts = BROKEN
-    agent.heartbeat()
-    card = page.locator("#problem-list .problem").filter(has_text="well1")
-    expect(card).to_contain_text("nginx.service")
-    expect(card).to_be_in_viewport(ratio=1)
+    with lab(tmp_path) as here:
+        agent = SimulatedAgent(here.server.url, here.server.add_host("web1"), "web1", facts=WELL)
+        with closing(agent.start()):
+            page = log_in(here)
+            button(page, "Pull", "web1").hover()
+            agent.facts = BROKEN
+            agent.heartbeat()
+            card = page.locator("#problem-list .problem")
+            expect(card).to_contain_text("nginx.service")
+            expect(card).to_be_in_viewport(ratio=1)
 
 
 def test_a_run_past_its_time_is_counted_everywhere(tmp_path: Path, log_in: LogIn) -> None:
@@ -342,6 +344,27 @@ def test_long_names_and_many_chips_say_what_is_cut(fleet: Lab, log_in: LogIn, si
     expect(heading).to_be_visible()
     page.set_viewport_size(PHONE)
     assert heading.evaluate("(one) => one.scrollWidth <= one.clientWidth"), "the name is there in full"
+
+
+def test_a_group_that_comes_moves_no_host(fleet: Lab, log_in: LogIn, simulate: Simulate) -> None:
+    simulate("left").close()
+    simulate("broken", facts=BROKEN)
+    agent = simulate("grows", facts=WELL, play=SimulatedAgent.begin)
+    page = log_in(fleet)
+    page.set_viewport_size({"width": 910, "height": 900})
+    row(page, "grows")
+    groups = page.get_by_role("group", name="Show only")
+    expect(groups.get_by_role("button", name="offline")).to_have_count(1)
+    place = groups.bounding_box()
+    agent.facts = Facts(os="NixOS", generation="1", behind=2, reboot="required")
+    fleet.client.run("grows", "pull")
+    for name in ("at work", "behind", "to reboot"):
+        expect(groups.get_by_role("button", name=name)).to_have_count(1)
+    assert groups.evaluate("(groups) => groups.scrollWidth > groups.clientWidth"), "more than one row of them"
+    assert groups.bounding_box() == place
+    last = groups.get_by_role("button", name="to reboot")
+    last.click()
+    expect(last).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_problem_leads_to_its_host_and_hands_on_the_focus(tmp_path: Path, log_in: LogIn) -> None:

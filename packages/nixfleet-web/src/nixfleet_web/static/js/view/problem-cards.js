@@ -46,6 +46,7 @@ export class ProblemCards {
   constructor(hands) {
     this.hands = hands;
     this.#more.addEventListener("click", () => hands.all());
+    for (const [fits] of FIT) fits.addEventListener("change", () => this.#changed());
   }
 
   /** @param {import("../core/types.js").Fleet} fleet @param {boolean} live @param {number} now */
@@ -72,7 +73,12 @@ export class ProblemCards {
     // Some problems come with time alone: what else counts them hears of it from here.
     const before = this.#count;
     this.#count = found.length;
-    if (before !== null && before !== found.length) this.#box.dispatchEvent(new Event("change"));
+    if (before !== null && before !== found.length) this.#changed();
+  }
+
+  /** All is to be worked out anew. */
+  #changed() {
+    this.#box.dispatchEvent(new Event("change"));
   }
 
   /** @param {Needing[]} shown @param {number} count of all @param {number} columns @param {boolean} live */
