@@ -70,8 +70,16 @@ def test_an_open_run_says_that_it_is_the_past(tmp_path: Path, log_in: LogIn, siz
         assert dock.evaluate(moving) == 0
         page.wait_for_timeout(1500)
         assert dock.locator(".run-facts").inner_text() == facts, "nobody knows how long it runs by now"
+        said = dock.get_by_text("No connection to the server: what comes meanwhile")
+        expect(said).to_be_hidden()
+        if size == DESKTOP:
+            dock.get_by_role("button", name="Full screen").click()
+            expect(said).to_be_visible()  # the banner lies below
         mine.server.start()
         expect(dock.locator(".pill")).to_have_text("running", timeout=90_000)
+        expect(said).to_be_hidden()
+        if size == DESKTOP:
+            page.keyboard.press("Escape")
         expect(stop).to_be_enabled()
 
 

@@ -34,7 +34,7 @@ test("a host shows the run under way with its progress, then how it ended", () =
 test("a run that ended shows outcome, counts, and each failed test's output", () => {
   const view = runView(run({ ...RUN, state: "ended", result: "failed", exit_code: 1, ended_at: 5000, tests: TESTS }), 9000);
   assert.equal(view.outcome, "Test failed · 9 of 10 tests passed · exit 1");
-  assert.deepEqual(view.failures, [{ id: `${RUN.run_id}-test-0`, name: "T03-dns.sh", exit: "exit 1", output: "no answer\n", command: "", open: true }]);
+  assert.deepEqual(view.failures, [{ id: `${RUN.run_id}-test-0`, name: "T03-dns.sh", exit: "exit 1", output: "no answer\n", command: "", open: true, names: [] }]);
   assert.equal(view.stoppable, false);
   assert.equal(view.ended, true);
 });
@@ -44,7 +44,8 @@ test("where many tests failed their names come first in one list, and how many t
   const view = (tests) => runView(run({ ...RUN, state: "ended", result: "failed", tests }), 9000).failures;
   const [names, ...rest] = view({ total: 300, passed: 100, failed: 200, failures });
   assert.deepEqual([names.name, names.exit], ["200 failed", "136 more failed: the log has them"]);
-  assert.equal(names.output, failures.map(({ name }) => name).join("\n"));
+  assert.deepEqual(names.names, rest.map(({ id, name }) => ({ id, name })), "each leads to what it printed");
+  assert.equal(names.output, "");
   assert.deepEqual(rest.map(({ open }) => open), failures.map((_, at) => at < 3));
   assert.equal(view({ total: 6, passed: 0, failed: 6, failures: failures.slice(0, 6) })[0].exit, "", "all of them are listed");
   assert.deepEqual(view({ total: 5, passed: 0, failed: 5, failures: failures.slice(0, 5) }).map(({ open }) => open), Array(5).fill(true), "a few need no list");
@@ -86,7 +87,7 @@ test("steps, failed derivations with their last lines, units, reboot: in words, 
   };
   const view = runView(run({ ...RUN, command: "switch", state: "ended", result: "failed", ended_at: 9000, outcome }), 9000);
   assert.deepEqual(view.steps.map(({ name, outcome: how, took, shape }) => [name, how, took, shape]), [["build", "failed", "1:01 min", "cross"], ["activate", "skipped", "", "dashed"]]);
-  assert.deepEqual(view.failures[0], { id: `${RUN.run_id}-build-0`, name: "hello-2.12", exit: "builder failed with exit code 2", output: "undefined reference\n20%\nend", command: "nix log /nix/store/x-hello.drv", open: true });
+  assert.deepEqual(view.failures[0], { id: `${RUN.run_id}-build-0`, name: "hello-2.12", exit: "builder failed with exit code 2", output: "undefined reference\n20%\nend", command: "nix log /nix/store/x-hello.drv", open: true, names: [] });
   assert.deepEqual(view.left, ["Failed units: nginx.service", "Reboot required: kernel"]);
   assert.equal(view.changes, "hello: 2.11 → 2.12");
 });

@@ -2,7 +2,7 @@
 
 import { moment } from "./format.js";
 import { compareVersions } from "./versions.js";
-import { commandName } from "./words.js";
+import { NO_CONNECTION, commandName } from "./words.js";
 
 /**
  * @typedef {import("./types.js").Host} Host
@@ -156,7 +156,7 @@ export function questionForMany(action, hosts, hidden = () => false) {
  * @returns {string}
  */
 export function whyNot(action, host, live) {
-  if (!live) return "No connection to the server";
+  if (!live) return NO_CONNECTION;
   if (!host.connected) return host.presence === "new" ? `${host.host_id} has never connected` : `${host.host_id} is not connected`;
   if (!host.commands.includes(action.command)) return `${host.host_id} can't do this`;
   if (action.command === "stop") return host.pending_command ? "" : "Nothing runs";

@@ -42,7 +42,7 @@ export function stepsView(run) {
 const FEW = 5; // failures that all stand open
 const FIRST = 3; // that stand open where there are more
 
-/** @typedef {{id: string, name: string, exit: string, output: string, command: string, open: boolean}} Failure */
+/** @typedef {{id: string, name: string, exit: string, output: string, command: string, open: boolean, names: {id: string, name: string}[]}} Failure `names`: of others, in place of an output */
 
 /**
  * What failed, each with the last it printed: derivations first, for they are why, then tests. Where they are many, all
@@ -58,8 +58,9 @@ export function failuresView(run) {
     id: `${run.run_id}-names`,
     name: `${digits(failures.length + more)} failed`,
     exit: more ? `${digits(more)} more failed: the log has them` : "",
-    output: failures.map(({ name }) => name).join("\n"),
+    output: "",
     command: "",
+    names: failures.map(({ id, name }) => ({ id, name })),
   };
   return [names, ...failures.map((failure, at) => ({ ...failure, open: at < FIRST }))];
 }
@@ -73,6 +74,7 @@ function listed({ run_id: id, outcome, tests }) {
     output: visible(failure.log),
     command: failure.derivation ? `nix log ${failure.derivation}` : "",
     open: true,
+    names: [],
   }));
   const failed = (tests?.failures ?? []).map((failure, at) => ({
     id: `${id}-test-${at}`,
@@ -81,6 +83,7 @@ function listed({ run_id: id, outcome, tests }) {
     output: visible(failure.output),
     command: "",
     open: true,
+    names: [],
   }));
   return [...builds, ...failed];
 }

@@ -3,7 +3,7 @@
 import { ago, duration, moment, plural, runLength, shortCommit, span } from "./format.js";
 import { NO_PROGRESS, progressView } from "./run-progress.js";
 import { failuresView, leftView, meaning, stepsView, testWords } from "./run-result.js";
-import { commandName, runWord } from "./words.js";
+import { NO_CONNECTION, commandName, runWord } from "./words.js";
 
 const SOON = 10 * 60_000; // a time-out this near is told
 
@@ -51,7 +51,7 @@ const lost = ({ label }) => ({
   label: `${label} when last heard of`,
   eta: "",
   slow: "",
-  why: "No connection to the server",
+  why: NO_CONNECTION,
   disabled: "true",
 });
 

@@ -1,5 +1,7 @@
 /** What the server's words are called on screen, with the tone (colour) and the shape (never colour alone) of each. */
 
+export const NO_CONNECTION = "No connection to the server";
+
 /** @typedef {{label: string, tone: "ok"|"warn"|"bad"|"work"|"idle", shape: string}} Word */
 
 /** @type {Record<string, Word>} */

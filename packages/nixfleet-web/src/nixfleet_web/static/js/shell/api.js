@@ -1,10 +1,9 @@
 /** The JSON API: fetch with the CSRF token, and every error as one Refused with words for the operator. */
 
 import * as defaults from "../core/defaults.js";
+import { NO_CONNECTION } from "../core/words.js";
 
 const BASE = "/api/v1";
-
-export const NO_CONNECTION = "No connection to the server";
 
 /** The server said no, or could not be asked (status 0). */
 export class Refused extends Error {

@@ -2,7 +2,7 @@
 
 import { ACTIONS, canWait, patience, QUEUED, questionForMany, questionLater, whenOf, whyNot } from "../core/actions.js";
 import { plural } from "../core/format.js";
-import { commandName } from "../core/words.js";
+import { NO_CONNECTION, commandName } from "../core/words.js";
 import { Refused } from "../shell/api.js";
 import { runPath } from "../shell/route.js";
 import { byId } from "../view/dom.js";
@@ -55,7 +55,7 @@ export const bulkDialog = (app, bulk, done) => () => {
         ACTIONS.filter((one) => one.main && canWait(one, host, app.fleet.serverVersion)).map((one) => ({
           label: `${commandName(one.command)} ${whenOf(host)}`,
           icon: one.icon,
-          why: live ? "" : "No connection to the server",
+          why: live ? "" : NO_CONNECTION,
           run: () => void this.later(one, host),
         })),
       );

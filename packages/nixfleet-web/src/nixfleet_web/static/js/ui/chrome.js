@@ -1,7 +1,7 @@
 /** What frames the fleet: bar, banner of a lost server, messages, the question before what can hurt. */
 
 import { clock, span } from "../core/format.js";
-import { NO_CONNECTION } from "../shell/api.js";
+import { NO_CONNECTION } from "../core/words.js";
 import { applyTheme, recall, remember } from "../shell/preferences.js";
 import { iconUrl } from "../view/dom.js";
 
@@ -70,7 +70,7 @@ export const banner = (app, retry, everySecond) => () => ({
     this.lost = status.state === "lost";
     if (status.state !== "lost") return;
     const wait = Math.max(0, status.retryAt - Date.now());
-    this.text = `No connection to the server: this is the fleet as of ${clock(status.since)}.`;
+    this.text = `${NO_CONNECTION}: this is the fleet as of ${clock(status.since)}.`;
     this.next = wait < 500 ? "Trying again now." : `Trying again in ${span(wait)}.`; // not read out each second
   },
   retry,

@@ -6,7 +6,7 @@ import { Refused, downloadUrl } from "../shell/api.js";
 import { logSource } from "../shell/log-source.js";
 import { runPath } from "../shell/route.js";
 import { showDifference } from "../view/difference.js";
-import { iconUrl } from "../view/dom.js";
+import { byId, iconUrl } from "../view/dom.js";
 import { runActs } from "./run-acts.js";
 
 /** @typedef {import("../core/types.js").Run} Run */
@@ -214,6 +214,13 @@ export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) 
     shut() {
       this.clear();
       this.setOpen(false);
+    },
+
+    /** From its name in the list of many to what it printed. @param {string} id */
+    toFailure(id) {
+      const failure = byId(id, HTMLDetailsElement);
+      failure.open = true;
+      failure.querySelector("summary")?.focus(); // and into view
     },
 
     /** The letters of the log are keys in all of the pane. @param {KeyboardEvent} event */

@@ -1,6 +1,7 @@
 /** The bar above a log: search, first error, and how the log is shown. Says what was asked for; decides nothing. */
 
 import { tally } from "../core/log-search.js";
+import { NO_CONNECTION } from "../core/words.js";
 import { icon, make, setAttribute, setText } from "./dom.js";
 
 /**
@@ -26,6 +27,8 @@ const BUTTONS = [
 
 export class LogBar {
   element = make("div", "log-bar");
+  /** Shown where the log covers the banner that says it too. */
+  lost = make("p", "log-lost", `${NO_CONNECTION}: what comes meanwhile is shown when it is back`);
   #field = /** @type {HTMLInputElement} */ (make("input", "log-find"));
   #tally = make("span", "log-tally");
   #jumps = make("div", "log-jumps");

@@ -64,7 +64,7 @@ export class LogView extends HTMLElement {
     addEventListener("beforeprint", () => this.getClientRects().length && layHeld(this.#data, this.#title));
     const pane = make("div", "log-pane");
     pane.append(this.#pane.scroller, this.#empty, this.#news);
-    this.append(this.#bar.element, pane);
+    this.append(this.#bar.element, this.#bar.lost, pane);
     new ResizeObserver(() => (this.#pane.resized(), this.#stick())).observe(this.#pane.scroller);
     this.#choose("wrap", recall("wrap", matchMedia("(max-width: 900px)").matches ? "yes" : "no") === "yes");
     this.#choose("times", recall("times", "no") === "yes");
