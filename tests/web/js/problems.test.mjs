@@ -48,3 +48,11 @@ test("one line of chips: all, or as many as leave room for how many more; reboot
   const found = chips(made("web1", { facts: { behind: 1, dirty: true, system: "drift", reboot: "required" } }).facts, 0);
   assert.deepEqual(found.map(({ label }) => label), ["reboot needed", "1 behind", "dirty", "drifted"]);
 });
+
+test("a run that failed says why: in its host's words, else by its tests", () => {
+  const text = (more) => problemsOf(made("web1", { last_run: { ...RUN, state: "ended", result: "failed", ...more } }), 0)[0].text;
+  const tests = { total: 60, passed: 40, failed: 20, failures: [] };
+  assert.equal(text({ message: "the disk is full", tests }), "Switch failed: the disk is full");
+  assert.equal(text({ command: "test", tests }), "Test failed: 40 of 60 tests passed");
+  assert.equal(text({}), "Switch failed");
+});

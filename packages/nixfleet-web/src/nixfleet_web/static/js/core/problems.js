@@ -1,6 +1,7 @@
 /** Why a host needs its operator: one table, worst first. Pure. */
 
 import { ago, plural, span } from "./format.js";
+import { testWords } from "./run-result.js";
 import { commandName, runWord } from "./words.js";
 
 /**
@@ -26,7 +27,7 @@ const TABLE = [
   ["run", "bad", "Last run failed", (host) => {
     const run = host.last_run;
     if (!run || run.state !== "ended" || GOOD.has(run.result ?? "")) return "";
-    return `${commandName(run.command)} ${runWord(run).label}${run.message ? `: ${run.message}` : ""}`;
+    return [`${commandName(run.command)} ${runWord(run).label}`, run.message || testWords(run)].filter(Boolean).join(": ");
   }],
   ["units", "bad", "Failed units", (host) =>
     host.facts?.failed_units.length ? `${plural(host.facts.failed_units.length, "unit")} failed: ${host.facts.failed_units.slice(0, 3).join(", ")}` : ""],
