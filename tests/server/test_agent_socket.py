@@ -22,9 +22,11 @@ from nixfleet_protocol.messages import (
     Metrics,
     Options,
     Ping,
+    Pong,
     Register,
     Status,
 )
+from nixfleet_server.clock import wall_clock
 from nixfleet_server.logs.files import Files
 from nixfleet_server.store import hosts
 from tests.server.support import FakeAgent, ServerThread, new_run_id, output, serving, start, until
@@ -419,6 +421,10 @@ def test_presence_follows_heartbeats(server: ServerThread, api: httpx.Client, we
         seen = set()
         until(lambda: seen.add(presence()) or "offline" in seen, "offline after three intervals")
         assert "stale" in seen
+        agent.send(Pong(at=wall_clock()))  # the line is there; that says nothing of the agent
+        for _ in range(10):
+            assert presence() == "offline"
+            time.sleep(0.03)
         agent.heartbeat()
         until(lambda: presence() == "online", "back")
     until(lambda: presence() == "offline", "offline when disconnected")

@@ -143,7 +143,7 @@ class AgentConnection(Connection):
             sum(type(message) is not Output for message in messages), self.hub.monotonic()
         ):
             raise RemoteProtocolError(f"more than {limits.TALK_PER_SECOND} messages a second")
-        if self.ready:
+        if self.ready and any(type(message) is not Pong for message in messages):
             self._heard()
         for kind, group in groupby(messages, type):
             if kind is Output:
@@ -212,7 +212,7 @@ class AgentConnection(Connection):
             finish(self.hub, run, message)
 
     async def _on_pong(self, message: Pong) -> None:
-        pass  # hearing it was the point
+        pass  # that the line is there was the point; whether the agent is, its heartbeats tell
 
     def permit(self, run_id: str) -> None:
         """Raises RemoteProtocolError for a run that is not this connection's."""
