@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from nixfleet_protocol.messages import CommandMessage, ProgressState
 from nixfleet_protocol.messages import TestFailure as Failure
@@ -129,6 +129,23 @@ def test_the_whole_log_is_searched_and_matches_are_gone_through(
     expect(page.get_by_role("region", name="Runs and output")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("region", name="Runs and output")).to_be_hidden()
+
+
+def test_the_other_runs_of_the_host_come_and_move_nothing(fleet: Lab, log_in: LogIn, built: str) -> None:
+    page = log_in(fleet)
+    page.set_viewport_size(PHONE)
+    held: list[Route] = []
+    page.route("**/api/v1/runs?*", lambda route: held.append(route))
+    page.goto(f"{fleet.server.url}/#/runs/{built}")
+    expect(line(page, 4000)).to_be_in_viewport()
+    runs = page.get_by_role("navigation", name="Runs of this host").get_by_role("link")
+    expect(runs).to_have_count(1)
+    bar = page.locator(".log-bar")
+    place = bar.bounding_box()
+    with page.expect_response("**/api/v1/runs?*"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    assert bar.bounding_box() == place
 
 
 def test_a_search_is_ended_by_its_button_too(fleet: Lab, log_in: LogIn, built: str) -> None:

@@ -117,6 +117,7 @@ export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) 
       current = run;
       this.absent = HERE;
       this.setOpen(true);
+      if (this.hostName !== run.host_id) runs = [run]; // the others come later, and move nothing
       this.hostName = run.host_id;
       onHost(run.host_id);
       if (followed !== run.run_id) {
@@ -133,6 +134,7 @@ export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) 
         });
         if (kept) connection.follow(run.run_id, from);
       }
+      this.drawHistory();
       this.drawRun();
     },
 
