@@ -106,12 +106,11 @@ def test_one_command_on_several_hosts(server: ServerThread, cli: Cli) -> None:
         assert cli("run", "web1", "web2", "pull", "--follow")[0] == 2
         with ThreadPoolExecutor(2) as pool:
             ends = [pool.submit(stopped, agent) for agent in (one, two)]
-            code, out, err = cli("stop", "--bulk", bulk_id)
+            code, out, _ = cli("stop", "--bulk", bulk_id)
             for each in ends:
                 each.result()
         assert code == 0
-        assert "waiting for the end on web1, web2" in err
-        assert re.findall("(web[12]) pull: stopped", out) == ["web1", "web2"]
+        assert sorted(re.findall("(web[12]) pull: stopped", out)) == ["web1", "web2"]
         assert cli("stop", "--bulk", "0" * 32)[0] == 2
         assert cli("stop")[0] == 2
 
