@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import CDPSession, expect
 
+from nixfleet_protocol.encode import encode
+from nixfleet_protocol.messages.browser import HostRemoved, HostUpdate
 from tests.browser.conftest import LogIn
-from tests.browser.many import HOSTS, INTERVAL, Beats
+from tests.browser.many import HOSTS, INTERVAL, Beats, host
 from tests.support.lab import Lab, until
 
 pytestmark = [pytest.mark.needs("chromium", "git"), pytest.mark.long]
@@ -64,6 +66,32 @@ def test_a_thousand_hosts_that_beat(fleet: Lab, log_in: LogIn, watched: Any) -> 
     page.get_by_role("searchbox", name="Filter the hosts").fill("host-0777")
     expect(page.locator("[data-host]")).to_have_count(1)
     expect(page.locator('[data-host="host-0777"]')).to_contain_text("Online")
+
+
+def test_a_thousand_hosts_stay_in_order_and_in_reach(fleet: Lab, log_in: LogIn) -> None:
+    page = log_in(fleet)
+    beats = Beats(page)
+    page.reload()
+    expect(page.locator("[data-host]")).to_have_count(HOSTS)
+    names = "() => [...document.querySelectorAll('[data-host]')].map((row) => row.dataset.host)"
+    expected = sorted(range(HOSTS), key=lambda number: (number % 3, number))
+    assert page.evaluate(names) == [f"host-{number:04}" for number in expected]
+
+    assert beats.route
+    beats.route.send(encode(HostUpdate(**{**host(998, 1), "criticality": "high"})))
+    expected.remove(998)
+    expected.insert(expected.index(999), 998)
+    until(lambda: page.evaluate(names) == [f"host-{number:04}" for number in expected], "998 went up")
+    beats.route.send(encode(HostRemoved(host_id="host-0000")))
+    until(lambda: page.evaluate(names) == [f"host-{number:04}" for number in expected[1:]], "0 went away")
+
+    page.get_by_role("link", name="host-0003", exact=True).focus()
+    for _ in range(60):  # far beyond what is drawn
+        page.keyboard.press("j")
+    expect(page.get_by_role("link", name=f"host-{expected[61]:04}", exact=True)).to_be_focused()
+    expect(page.get_by_role("link", name=f"host-{expected[61]:04}", exact=True)).to_be_in_viewport()
+    until(lambda: page.evaluate(SEEN_ROWS_ARE_DRAWN), "rows are drawn where the keys lead")
+    expect(page.get_by_role("list", name="Hosts").get_by_role("listitem")).to_have_count(HOSTS - 1)
 
 
 SEEN_ROWS_ARE_DRAWN = """() => [...document.querySelectorAll("[data-host]")].filter((row) => {

@@ -85,7 +85,7 @@ export const bulkDialog = (app, bulk, done) => () => {
 
     draw() {
       if (!action) return;
-      const rows = byId("host-list", HTMLUListElement); // what the filter hides has none
+      const rows = byId("host-list", HTMLDivElement); // what the filter hides has none
       const chosen = this.chosen();
       const question = questionForMany(action, chosen, (id) => !rows.querySelector(`[data-host="${CSS.escape(id)}"]`));
       Object.assign(this, question, { tone: question.danger ? "danger" : "primary", nobody: chosen.length === 0 });

@@ -1,22 +1,23 @@
 /** The list of hosts: rows made, moved and taken away as the fleet says. Rows out of sight cost next to nothing. */
 
 import { arrange, SORTS } from "../core/arrange.js";
-import { byId } from "./dom.js";
+import { byId, make } from "./dom.js";
 import { HostRow } from "./host-row.js";
 
 const MARGIN = "400px 0px"; // drawn this far beyond the view, so that scrolling never meets an empty row
 const MANY = 200; // hosts; with more, rows out of sight are names again
-const BLOCK = 2; // rows of which the first is watched: watching each of a thousand would take a third of a frame
+const BLOCK = 12; // rows that the browser passes over as one where they are out of sight; full in one to four columns of cards
+const WATCHED = 2; // rows of which the first is watched: watching each of a thousand would take a third of a frame
 const FIRST = 12; // rows that are drawn at once; the rest of the screen a frame later, so that neither takes long
 const SLICE = 3; // rows that are made in one frame afterwards: a frame has 16 ms, and a row takes some of them
 const SORT_AGAIN = 5000; // milliseconds: a list that is sorted by load is still one to read
 
 export class HostList {
   /** @type {Map<string, HostRow>} */ #rows = new Map();
-  /** @type {Set<Element>} first rows of blocks that are near the view */ #seen = new Set();
+  /** @type {Set<Element>} those watched that are near the view */ #seen = new Set();
   /** @type {Set<HostRow>} */ #near = new Set();
   #box = byId("hosts", HTMLDivElement);
-  #list = byId("host-list", HTMLUListElement);
+  #list = byId("host-list", HTMLDivElement);
   #empty = byId("no-hosts", HTMLDivElement);
   #wanted = { text: "", group: "", sort: "criticality" };
   /** @type {string[]} */ #order = [];
@@ -104,14 +105,24 @@ export class HostList {
     const active = document.activeElement;
     const shown = new Set(this.#order);
     for (const [hostId, row] of this.#rows) if (!shown.has(hostId)) row.element.remove();
-    let at = this.#list.firstElementChild;
-    for (const hostId of this.#order) {
-      const { element } = this.#rows.get(hostId) ?? this.#add(hostId);
-      if (element === at) at = at.nextElementSibling;
-      else this.#list.insertBefore(element, at);
+    const blocks = this.#list.children;
+    for (let at = 0; at < this.#order.length; at += BLOCK) {
+      this.#fill(blocks[at / BLOCK] ?? this.#list.appendChild(make("div", "host-block")), this.#order.slice(at, at + BLOCK));
     }
+    while (blocks.length * BLOCK >= this.#order.length + BLOCK) blocks[blocks.length - 1].remove(); // their rows are in others by now
     // A row that moved lost its focus on the way.
     if (active instanceof HTMLElement && active.isConnected && active !== document.activeElement) active.focus({ preventScroll: true });
+  }
+
+  /** What else is in it goes into a later one. @param {Element} block @param {string[]} hostIds */
+  #fill(block, hostIds) {
+    /** @type {HTMLElement} */ (block).style.setProperty("--rows", String(hostIds.length));
+    let at = block.firstElementChild;
+    for (const hostId of hostIds) {
+      const { element } = this.#rows.get(hostId) ?? this.#add(hostId);
+      if (element === at) at = at.nextElementSibling;
+      else block.insertBefore(element, at);
+    }
   }
 
   /** @param {string} hostId */
@@ -131,7 +142,7 @@ export class HostList {
   #watch() {
     this.#observer.disconnect();
     this.#seen.clear();
-    for (let at = 0; at < this.#order.length; at += BLOCK) this.#observer.observe(/** @type {HostRow} */ (this.#rows.get(this.#order[at])).element);
+    for (let at = 0; at < this.#order.length; at += WATCHED) this.#observer.observe(/** @type {HostRow} */ (this.#rows.get(this.#order[at])).element);
   }
 
   /** @param {IntersectionObserverEntry[]} entries */
@@ -143,10 +154,10 @@ export class HostList {
     /** @type {Set<HostRow>} */
     const near = new Set();
     const first = (/** @type {number} */ at) => this.#rows.get(this.#order[at])?.element;
-    for (let at = 0; at < this.#order.length; at += BLOCK) {
-      // Of a block whose own first row is past, the end may be seen while the next block's begin is.
-      if (![first(at), first(at + BLOCK)].some((element) => element && this.#seen.has(element))) continue;
-      for (const hostId of this.#order.slice(at, at + BLOCK)) {
+    for (let at = 0; at < this.#order.length; at += WATCHED) {
+      // Where the first of a few is past, the last may be seen while the first of the next few is.
+      if (![first(at), first(at + WATCHED)].some((element) => element && this.#seen.has(element))) continue;
+      for (const hostId of this.#order.slice(at, at + WATCHED)) {
         const row = this.#rows.get(hostId); // none where a host has just been removed
         if (row) near.add(row);
       }

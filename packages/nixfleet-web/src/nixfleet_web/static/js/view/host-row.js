@@ -27,7 +27,8 @@ export class HostRow {
   constructor(hostId, hands) {
     this.hostId = hostId;
     this.hands = hands;
-    this.element = make("li", "host");
+    this.element = make("div", "host");
+    this.element.setAttribute("role", "listitem");
     this.element.dataset.host = hostId;
     const heading = make("h2", "foreign mono");
     this.link = make("a", "", hostId);
