@@ -93,11 +93,20 @@ def test_a_thousand_hosts_stay_in_order_and_in_reach(fleet: Lab, log_in: LogIn) 
     until(lambda: page.evaluate(SEEN_ROWS_ARE_DRAWN), "rows are drawn where the keys lead")
     expect(page.get_by_role("list", name="Hosts").get_by_role("listitem")).to_have_count(HOSTS - 1)
 
+    for width in (390, 800, 1200, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        until(lambda: page.evaluate(SEEN_ROWS_ARE_DRAWN), "rows are drawn at another width")
+        assert page.evaluate(NOTHING_IS_WIDER), f"cards or rows are wider than the page of {width}"
 
-SEEN_ROWS_ARE_DRAWN = """() => [...document.querySelectorAll("[data-host]")].filter((row) => {
-    const { top, bottom } = row.getBoundingClientRect();
-    return bottom > 100 && top < innerHeight;
-}).every((row) => row.querySelector(".host-actions button"))"""
+
+NOTHING_IS_WIDER = """() => [...document.querySelectorAll("[data-host]")].every((row) => row.getBoundingClientRect().right <= innerWidth)"""
+SEEN_ROWS_ARE_DRAWN = """() => {
+    const seen = [...document.querySelectorAll("[data-host]")].filter((row) => {
+        const { top, bottom } = row.getBoundingClientRect();
+        return bottom > 100 && top < innerHeight && row.checkVisibility({ contentVisibilityAuto: true });
+    });
+    return seen.length > 1 && seen.every((row) => row.querySelector(".host-actions button"));
+}"""
 
 
 def test_what_a_page_costs_to_load(fleet: Lab, log_in: LogIn) -> None:
