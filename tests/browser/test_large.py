@@ -97,9 +97,14 @@ def test_a_thousand_hosts_stay_in_order_and_in_reach(fleet: Lab, log_in: LogIn) 
         page.set_viewport_size({"width": width, "height": 900})
         until(lambda: page.evaluate(SEEN_ROWS_ARE_DRAWN), "rows are drawn at another width")
         assert page.evaluate(NOTHING_IS_WIDER), f"cards or rows are wider than the page of {width}"
+    page.set_viewport_size({"width": 390, "height": 900})
+    assert len(set(page.evaluate(CORNERS))) == 1, "the last card is as round as the others"
 
 
 NOTHING_IS_WIDER = """() => [...document.querySelectorAll("[data-host]")].every((row) => row.getBoundingClientRect().right <= innerWidth)"""
+CORNERS = (
+    """() => [...document.querySelectorAll("[data-host]")].map((row) => getComputedStyle(row).borderRadius)"""
+)
 SEEN_ROWS_ARE_DRAWN = """() => {
     const seen = [...document.querySelectorAll("[data-host]")].filter((row) => {
         const { top, bottom } = row.getBoundingClientRect();
