@@ -31,7 +31,7 @@ def test_a_killed_server_greys_what_is_known_and_loses_nothing_typed(
         mine.server.process.end(signal.SIGKILL)
         expect(page.locator(".banner")).to_contain_text("this is the fleet as of")
         expect(page.get_by_role("button", name="Switch: web1", exact=True)).to_be_disabled()
-        assert page.locator("#favicon").get_attribute("href") == "/static/icons/favicon-lost.svg"
+        expect(page.locator("#favicon")).to_have_attribute("href", "/static/icons/favicon-lost.svg")
         page.get_by_role("link", name="Fleet", exact=True).click()
         expect(page.locator('[data-host="web1"]')).to_contain_text("Online")  # greyed, not blanked
         assert (
@@ -46,6 +46,35 @@ def test_a_killed_server_greys_what_is_known_and_loses_nothing_typed(
         expect(page.get_by_role("button", name="Switch: web1", exact=True).first).to_be_enabled()
         page.go_back()
         expect(notes).to_have_value("half a sentence")
+
+
+def test_what_runs_on_a_host_that_is_away_is_stopped_once_it_is_back(tmp_path: Path, log_in: LogIn) -> None:
+    with lab(tmp_path) as mine:
+        agent = mine.agent("web1", {"hosts/web1/tests/T01-long.sh": "echo begun; sleep 600"})
+        mine.client.run("web1", "pull").wait(60)
+        run = mine.client.run("web1", "test")
+        page = log_in(mine, f"/#/runs/{run.id}")
+        expect(page.get_by_text("begun", exact=True)).to_be_visible()
+        agent.process.end(signal.SIGKILL)  # its runner goes on
+        card = page.locator("#problem-list .problem", has_text="Running, unreachable")
+        expect(card.get_by_role("button", name="Stop: web1, from its problem")).to_be_enabled()
+        stop = (
+            page.get_by_role("region", name="Runs and output")
+            .locator(".run-head")
+            .get_by_role("button", name="Stop")
+        )
+        stop.click()
+        question = page.get_by_role("dialog", name="Stop “Test” on web1?")
+        expect(question).to_contain_text("web1 is away: it is told as soon as it is back.")
+        question.get_by_role("button", name="Stop it").click()
+        expect(page.get_by_role("log", name="Messages")).to_contain_text(
+            "web1 is not connected; it is told as soon as it is back"
+        )
+        assert mine.client.get_run(run.id).view.state == "running"
+        agent.start()
+        expect(page.get_by_role("region", name="Runs and output").locator(".pill")).to_have_text("stopped")
+        assert mine.ended(run.id).result == "stopped"
+        expect(page.get_by_role("button", name="Test: web1", exact=True)).to_be_enabled()
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["wide", "narrow"])

@@ -47,7 +47,7 @@ def test_hosts_are_by_criticality_then_name_and_problems_come_first(fleet: Lab, 
     tones = cards.evaluate_all("(all) => all.map((one) => one.dataset.tone)")
     assert tones == sorted(tones), "what is bad comes before what is only odd"
     expect(page).to_have_title("(6) Fleet · NixFleet")
-    assert page.locator("#favicon").get_attribute("href") == "/static/icons/favicon-bad.svg"
+    expect(page.locator("#favicon")).to_have_attribute("href", "/static/icons/favicon-bad.svg")
 
 
 def test_a_row_says_what_sets_a_host_apart(page: Page) -> None:

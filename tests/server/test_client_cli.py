@@ -115,6 +115,21 @@ def test_one_command_on_several_hosts(server: ServerThread, cli: Cli) -> None:
         assert cli("stop")[0] == 2
 
 
+def test_stopping_what_runs_on_a_host_that_is_away_does_not_wait_for_it(
+    server: ServerThread, cli: Cli
+) -> None:
+    token = server.host("web1")
+    with FakeAgent(server, token) as agent:
+        agent.register()
+        run_id = cli("run", "web1", "pull", "--detach")[1].strip()
+        agent.begin(agent.take("pull"))
+    until(lambda: not json.loads(cli("host", "show", "web1", "--json")[1])["connected"], "it is away")
+    code, out, err = cli("stop", run_id)
+    assert (code, out, err.strip()) == (1, "", "web1 is not connected; it is told as soon as it is back")
+    code, out, _ = cli("stop", run_id, "--json")
+    assert (code, json.loads(out)["options"]["target"]) == (1, run_id)
+
+
 def test_searching_a_log(server: ServerThread, cli: Cli) -> None:
     with FakeAgent(server, server.host("web1")) as agent:
         agent.register()

@@ -51,6 +51,26 @@ def test_every_run_gets_exactly_one_decision_and_others_runs_none(
             assert decision.action == ("resend" if age < RESEND_LIMIT_MS else "end")
 
 
+@given(
+    st.sampled_from(["sent", "running"]), st.booleans(), st.booleans(), st.integers(0, 3 * RESEND_LIMIT_MS)
+)
+def test_what_is_to_be_stopped_is_not_begun_and_its_stop_is_never_late(
+    state: str, first: bool, listed: bool, age: int
+) -> None:
+    at = NOW - age
+    target = RunView(run_id=IDS[0], host_id="web1", command="switch", state=state, created_at=at)
+    options = Options(target=IDS[0])
+    stop = RunView(
+        run_id=IDS[1], host_id="web1", command="stop", options=options, state="sent", created_at=at
+    )
+    known = [KnownRun(run_id=IDS[0], command="switch", ended=False, last_seq=0)] if listed else []
+    table = {IDS[0]: Known("web1", state), IDS[1]: Known("web1", "sent")}
+    own = [stop, target] if first else [target, stop]
+    decided = {d.run_id: d.action for d in at_register("web1", known, table, own, NOW)}
+    unlisted = "withhold" if state == "sent" else "end"
+    assert decided == {IDS[0]: "follow" if listed else unlisted, IDS[1]: "resend"}
+
+
 def test_options_go_only_with_their_command() -> None:
     assert option_problem("pull", Options(ref="main", timeout=5, reason="why")) is None
     assert option_problem("stop", Options(target=IDS[0])) is None

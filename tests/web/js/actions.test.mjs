@@ -23,6 +23,15 @@ test("a host that is not connected, or a page that is not, can do nothing", () =
   assert.deepEqual(possible({}, false), []);
 });
 
+test("what runs on a host that is away can be stopped all the same, and the question says when", () => {
+  const away = { connected: false, presence: "unreachable", pending_command: "switch" };
+  assert.deepEqual(possible(away), ["stop"]);
+  assert.deepEqual(possible({ ...away, commands: ["switch"] }), []);
+  assert.deepEqual(possible(away, false), []);
+  const asked = question(actionOf("stop"), host({ host_id: "web1", ...away }));
+  assert.match(asked.text, /^web1 is away: it is told as soon as it is back\. Every process/);
+});
+
 test("a stale host is still connected and can be told", () => {
   assert.deepEqual(possible({ presence: "stale" }), ["pull", "switch", "pull-switch", "test", "restart"]);
 });

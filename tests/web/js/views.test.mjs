@@ -31,6 +31,16 @@ test("a host shows the run under way with its progress, then how it ended", () =
   assert.equal(activity(host({ host_id: "web1", last_run: RUN }), 0).share, null, "how far is not known");
 });
 
+test("a run whose host was away when it was to stop says so, also before that host heard of it", () => {
+  const stop = run({ ...RUN, run_id: "b".repeat(32), command: "stop", state: "sent", options: { target: RUN.run_id }, created_at: 10_000 });
+  const facts = (history, now = 20_000) => runView(run(RUN), now, history.map(run)).facts[0];
+  assert.equal(facts([stop]), "stops once web1 is back");
+  for (const other of [{ ...stop, state: "running" }, { ...stop, options: { target: "c".repeat(32) } }]) assert.equal(facts([other]), "by admin");
+  assert.equal(facts([stop], 11_000), "by admin", "to a host that is there it is on its way");
+  assert.deepEqual(["sent", "running", "ended"].map((state) => runView(run({ ...RUN, state }), 20_000).stoppable), [true, true, false]);
+  assert.equal(runView(stop, 20_000).stoppable, false);
+});
+
 test("a run that ended shows outcome, counts, and each failed test's output", () => {
   const view = runView(run({ ...RUN, state: "ended", result: "failed", exit_code: 1, ended_at: 5000, tests: TESTS }), 9000);
   assert.equal(view.outcome, "Test failed · 9 of 10 tests passed · exit 1");

@@ -68,7 +68,10 @@ class AsyncRun:
         return self.view
 
     async def stop(self) -> "AsyncRun":
-        """Ask the host to end this run; returns the run of the `stop` itself. Raises Refused when it has ended."""
+        """Ask the host to end this run; returns the run of the `stop` itself. Raises Refused when it has ended.
+
+        For a host that is away it stays `sent` until that is back, and its `message` says so.
+        """
         return AsyncRun(self._client, await self._client.call(calls.stop(self.id)))
 
 

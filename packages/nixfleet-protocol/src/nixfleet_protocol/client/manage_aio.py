@@ -81,7 +81,7 @@ class AsyncManage(ABC):
         return await self.call(more_calls.bulk(bulk_id))
 
     async def stop_bulk(self, bulk_id: str) -> BulkView:
-        """Begin no more of it and stop what runs; a host that is away goes on. Raises Refused (`no_such_bulk`)."""
+        """Begin no more of it and stop what runs; on a host that is away once it is back. Raises Refused (`no_such_bulk`)."""
         return await self.call(more_calls.stop_bulk(bulk_id))
 
     async def decide(self, run_id: str, action: str, seconds: float | None = None) -> RunView:

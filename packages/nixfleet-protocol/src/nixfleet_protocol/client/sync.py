@@ -54,7 +54,10 @@ class Run:
         return self.view
 
     def stop(self) -> "Run":
-        """Ask the host to end this run; returns the run of the `stop` itself. Raises Refused when it has ended."""
+        """Ask the host to end this run; returns the run of the `stop` itself. Raises Refused when it has ended.
+
+        For a host that is away it stays `sent` until that is back, and its `message` says so.
+        """
         return Run(self._client, self._client.call(calls.stop(self.id)))
 
     def _watch(self, cursor: Follow, timeout: float | None) -> Iterator[LogRecord]:

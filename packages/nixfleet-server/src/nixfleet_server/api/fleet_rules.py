@@ -16,6 +16,8 @@ DISPATCH = (
     "queue_full",
 )
 """What can keep a command from being started."""
+STOP = ("no_such_run", "not_running", "no_such_host", "shutting_down", "unsupported_command")
+"""What can keep a run from being stopped: not that its host is away."""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -76,6 +78,6 @@ RULES: tuple[Rule, ...] = (
         RunView,
         fleet.TimeoutChoice,
         "run.timeout",
-        problems=("no_such_run", "not_running", *DISPATCH),
+        problems=("invalid", *STOP),
     ),
 )

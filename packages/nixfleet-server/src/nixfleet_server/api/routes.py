@@ -6,7 +6,7 @@ from nixfleet_protocol import limits
 from nixfleet_protocol.messages import RunView, api, fleet
 from nixfleet_protocol.messages.browser import HostView
 from nixfleet_server.api import access_rules, fleet_rules, health, hosts, idempotent, log, openapi, runs
-from nixfleet_server.api.fleet_rules import DISPATCH
+from nixfleet_server.api.fleet_rules import DISPATCH, STOP
 from nixfleet_server.api.guarded import guarded
 from nixfleet_server.api.rules import API, Query, Rule
 
@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
         RunView,
         action="run.stop",
         status=201,
-        problems=("no_such_run", "not_running", "invalid", *DISPATCH),
+        problems=("invalid", *STOP),
     ),
     *fleet_rules.RULES,
 )

@@ -14,9 +14,10 @@ from nixfleet_server.context import context
 from nixfleet_server.errors import Declined
 from nixfleet_server.live import life
 from nixfleet_server.live.deadlines import choose
-from nixfleet_server.live.dispatch import find_host, stop
+from nixfleet_server.live.dispatch import find_host
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.run import LiveRun
+from nixfleet_server.live.stop import stop
 from nixfleet_server.store import runs
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 1000

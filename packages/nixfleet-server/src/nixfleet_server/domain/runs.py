@@ -20,11 +20,11 @@ OFFERED_IF_INCOMPATIBLE = frozenset({"update"})
 class Decision(NamedTuple):
     """What to do with one run.
 
-    `follow` the agent, `resend` its command, `end` it with `result` and `message`, `adopt` a run that only the agent
+    `follow` the agent, `resend` its command, `withhold` it for its stop to decide, `end` it with `result` and `message`, `adopt` a run that only the agent
     knows, or let the agent `forget` it.
     """
 
-    action: Literal["follow", "resend", "end", "adopt", "forget"]
+    action: Literal["follow", "resend", "withhold", "end", "adopt", "forget"]
     run_id: str
     result: str = ""
     message: str = ""
@@ -47,9 +47,14 @@ def at_register(
     """Decide for every run the agent lists and every run of the host that it should know by now.
 
     `table` holds the listed runs that have a row; `unfinished` the host's own; `now` is in milliseconds.
+
+    A run that is to be stopped is not sent again. That it isn't listed does not mean that nobody heard of it: an agent
+    that is just launching it does not list it, but answers its stop.
     """
     decisions = []
     names = set()
+    unfinished = list(unfinished)
+    to_stop = {view.options.target for view in unfinished if view.command == "stop"}
     for run in listed:
         names.add(run.run_id)
         known = table.get(run.run_id)
@@ -64,7 +69,11 @@ def at_register(
             continue  # listed above; or not sent yet, so the agent owes no answer
         if view.state == "running":
             decisions.append(Decision("end", view.run_id, "interrupted", UNKNOWN_TO_AGENT))
-        elif now - view.created_at >= RESEND_LIMIT_MS:
+        elif view.run_id in to_stop:
+            decisions.append(Decision("withhold", view.run_id))
+        elif (
+            now - view.created_at >= RESEND_LIMIT_MS and view.options.target is None
+        ):  # a stop of one run is never late
             decisions.append(Decision("end", view.run_id, "expired", TOO_OLD))
         else:
             decisions.append(Decision("resend", view.run_id))

@@ -12,11 +12,12 @@ from nixfleet_server import logging
 from nixfleet_server.domain import bulk as domain
 from nixfleet_server.domain.runs import option_problem
 from nixfleet_server.errors import Declined
-from nixfleet_server.live.dispatch import dispatch, stop
+from nixfleet_server.live.dispatch import dispatch
 from nixfleet_server.live.host import brief
 from nixfleet_server.live.hub import Hub
 from nixfleet_server.live.life import give_up
 from nixfleet_server.live.run import LiveRun
+from nixfleet_server.live.stop import stop
 from nixfleet_server.store import bulks, runs
 from nixfleet_server.store.bulks import BulkRecord
 
@@ -99,7 +100,7 @@ class Bulks:
         return await self._view(record)
 
     async def stop(self, bulk_id: str, stopped_by: str) -> BulkView:
-        """Begin nothing more, and stop what runs, as far as its hosts can be asked. Raises Declined."""
+        """Begin nothing more, and stop what runs; hosts that are away are told later. Raises Declined."""
         record = self._under_way.get(bulk_id)
         if record is not None:
             async with self._turns[bulk_id]:
@@ -192,9 +193,7 @@ class Bulks:
     async def _stop(self, item: bulks.ItemRecord, stopped_by: str) -> None:
         try:
             await stop(self._hub, item.run_id or "", stopped_by)
-        except (
-            Declined
-        ) as declined:  # it has just ended, or its host is away: the others are stopped all the same
+        except Declined as declined:  # it has just ended, say: the others are stopped all the same
             log.info(
                 "a run of the bulk is not stopped", run=item.run_id, host=item.host, reason=str(declined)
             )

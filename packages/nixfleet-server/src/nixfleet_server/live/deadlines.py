@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from nixfleet_protocol.messages import Options, RunView
+from nixfleet_protocol.messages import RunView
 from nixfleet_server import logging
 from nixfleet_server.domain import timeouts
 from nixfleet_server.errors import Declined
-from nixfleet_server.live.dispatch import dispatch, send_waiting, stop
+from nixfleet_server.live.dispatch import send_waiting
 from nixfleet_server.live.life import arm, find, give_up
 from nixfleet_server.live.run import LiveRun
+from nixfleet_server.live.stop import stop
 from nixfleet_server.store import runs
 
 if TYPE_CHECKING:
@@ -79,6 +80,6 @@ async def _time_out(hub: "Hub", run: LiveRun) -> None:
         return  # the operator, or the run itself, was faster
     log.warning("run takes too long: it is told to stop", run=view.run_id, host=view.host_id)
     try:
-        await dispatch(hub, view.host_id, "stop", Options(target=view.run_id, reason="its time is over"), BY)
-    except Declined as declined:  # tried again, as until its host is back
+        await stop(hub, view.run_id, BY, "its time is over")
+    except Declined as declined:  # tried again, as after a restart of ours
         log.warning("run can't be stopped", run=view.run_id, host=view.host_id, reason=str(declined))

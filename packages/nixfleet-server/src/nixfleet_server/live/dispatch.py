@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.exc import DatabaseError
@@ -14,7 +15,7 @@ from nixfleet_server.domain.runs import OFFERED_IF_INCOMPATIBLE, QUEUE_SECONDS, 
 from nixfleet_server.errors import Declined
 from nixfleet_server.live.host import LiveHost
 from nixfleet_server.live.hub import Hub
-from nixfleet_server.live.life import admit, drop, ended, find, give_up, occupies
+from nixfleet_server.live.life import admit, drop, occupies
 from nixfleet_server.live.queue import send_next
 from nixfleet_server.live.run import LiveRun
 from nixfleet_server.store import runs
@@ -34,13 +35,19 @@ async def dispatch(
     *,
     bulk_id: str | None = None,
     also: Callable[[Any, str], None] | None = None,
+    when_back: bool = False,
 ) -> RunView:
     """Start a command on a host. Returns once the run is on the disk and on its way to the agent, or in the queue.
 
-    `also(session, run_id)` writes in the run's own transaction. Raises Declined when it can't be started.
+    `also(session, run_id)` writes in the run's own transaction; `when_back`: a host that is away gets it when it registers.
+    Raises Declined when it can't be started.
     """
     host = find_host(hub, host_id)
-    waits = _check(hub, host, command, options)
+    if command == "stop" and options.target is None and host.run is not None:
+        options = replace(
+            options, target=host.run.view.run_id
+        )  # also if it is sent again, when something else may run
+    waits = _check(hub, host, command, options, when_back=when_back)
     found = checks.before(command, options, host.record.facts)
     if found and found.refused:
         raise Declined("already_current", f"{host.name}: {found.text}")
@@ -80,29 +87,12 @@ async def dispatch(
         command=command,
         by=started_by,
     )
-    if not waits and host.connection and host.connection.ready:
+    if not waits and host.connection and host.there:
         host.connection.command(view)
     hub.run_changed(run)
     if waits:
         await send_waiting(hub, host)  # it may have connected, or become free, meanwhile
     return run.snapshot()
-
-
-async def stop(hub: Hub, run_id: str, started_by: str) -> RunView:
-    """Stop a run, by a run of its own; one that is only queued ends at once, and is what this gives.
-
-    Raises Declined when there is no such run, or it has ended.
-    """
-    run = await find(hub, run_id)
-    if run is None:
-        raise Declined("no_such_run", "there is no such run; the newest: nixfleet runs")
-    if run.view.state == "ended":
-        raise Declined("not_running", f"this run has ended already: {run.view.result}")
-    if run.view.state == "queued":
-        give_up(hub, run, "stopped", f"taken out of the queue by {started_by}")
-        return await ended(run)
-    options = Options(target=run_id)
-    return await dispatch(hub, run.view.host_id, "stop", options, started_by)
 
 
 async def send_waiting(hub: Hub, host: LiveHost) -> None:
@@ -122,7 +112,7 @@ def find_host(hub: Hub, host_id: str) -> LiveHost:
     return host
 
 
-def _check(hub: Hub, host: LiveHost, command: str, options: Options) -> bool:
+def _check(hub: Hub, host: LiveHost, command: str, options: Options, *, when_back: bool) -> bool:
     """Whether the run has to wait in the host's queue. Raises Declined when it can't be started at all."""
     if command not in COMMANDS:
         raise Declined("unknown_command", f"command: expected one of {', '.join(sorted(COMMANDS))}")
@@ -131,8 +121,8 @@ def _check(hub: Hub, host: LiveHost, command: str, options: Options) -> bool:
         raise Declined("invalid", problem)
     if hub.leaving:
         raise Declined("shutting_down", "the server is about to restart: try again in a few seconds")
-    there = host.connection is not None and host.connection.ready
-    if not there and not options.queue:
+    there = host.there
+    if not there and not options.queue and not when_back:
         raise Declined("host_offline", f"{host.name} is not connected; nothing was started")
     if there or host.record.commands:  # of a host that never connected nobody knows
         unable = inability(host, command)

@@ -51,6 +51,11 @@ class LiveHost:
         """The host's id."""
         return self.record.name
 
+    @property
+    def there(self) -> bool:
+        """It has registered, and can be told something."""
+        return self.connection is not None and self.connection.ready
+
     def presence(self, now: float) -> str:
         """Whether it is there; `now` by the monotonic clock."""
         return presence(

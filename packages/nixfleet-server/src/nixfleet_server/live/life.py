@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.get(__name__)
 
+UNHEARD = "stopped before its host heard of it"
+
 
 async def find(hub: "Hub", run_id: str) -> LiveRun | None:
     """A run by its id, under way or ended; None when there is none."""
@@ -71,6 +73,7 @@ def arm(hub: "Hub", run: LiveRun) -> None:
 def begin(hub: "Hub", run: LiveRun, status: Status) -> None:
     """The agent says that the run began; saying so again changes nothing."""
     run.pid = status.pid or run.pid
+    run.withheld = False
     if run.view.state in ("queued", "sent"):
         hub.spawn(_begin(hub, run, status.at))
     else:
@@ -116,7 +119,7 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
     try:
         await run.durable_through(run.received)
         lines, now = run.received, hub.now()
-        status = _judged(run, status)
+        status = _judged(run, await _unheard(hub, run, status))
         view = await hub.db.write(
             partial(_end, run_id=run_id, status=status, lines=lines, now=now, tell=hub.tells)
         )
@@ -143,6 +146,17 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
             host.connection.acknowledge(run_id, lines, ended=True)
     hub.run_changed(run)
     hub.run_ended(run)
+
+
+async def _unheard(hub: "Hub", stop: LiveRun, status: Status) -> Status:
+    """The status of a stop; where it found nothing to stop, of a run that was withheld for it, that run is over as well."""
+    target = hub.runs.get(stop.view.options.target or "")
+    if target is None or not target.withheld or status.status != "failed":
+        return status
+    give_up(hub, target, "stopped", UNHEARD)
+    if (await ended(target)).state != "ended":  # else it would be sent once nothing is known of its stop
+        raise OSError("the end of the run that was to be stopped could not be kept")
+    return replace(status, status="ok", exit_code=0, message=UNHEARD)
 
 
 def _end(session: Any, run_id: str, status: Status, lines: int, now: int, *, tell: bool) -> RunView | None:

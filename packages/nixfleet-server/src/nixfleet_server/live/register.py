@@ -60,7 +60,9 @@ async def register(connection: "AgentConnection", message: Register) -> None:
             log.warning("agent listed another host's run", host=host.name, run=decision.run_id)
         if decision.run_id in listed:
             held.append(_held(decision, run, ended.get(decision.run_id)))
-        if decision.action == "follow":
+        if run and run.view.host_id == host.name:
+            run.withheld = decision.action == "withhold"
+        if decision.action in ("follow", "withhold"):
             connection.runs.add(decision.run_id)
         elif decision.action == "end" and run:
             give_up(hub, run, decision.result, decision.message)

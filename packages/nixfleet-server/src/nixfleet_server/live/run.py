@@ -46,6 +46,8 @@ class LiveRun:
         """What its host told of itself before it began; None when that was before this server started."""
         self.due: float | None = None
         """When to look at it next, by the monotonic clock: it waits too long, or takes too long."""
+        self.withheld = False
+        """Its host did not list it, and it was not sent again, since it is to be stopped: what its stop finds decides."""
         self.stop_again = timeouts.STOP_AGAIN_FIRST
         self.followers: set[Follower] = set()
         self.log_max = LOG_MAX

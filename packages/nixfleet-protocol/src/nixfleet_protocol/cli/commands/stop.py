@@ -19,11 +19,18 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def do(args: Namespace, client: Client, out: Out) -> int:
-    """Ask the host, wait for its word, and tell how the run ended. JSON is the run of the `stop` itself, or the bulk."""
+    """Ask the host, wait for its word, and tell how the run ended. JSON is the run of the `stop` itself, or the bulk.
+
+    A host that is away is not waited for: it is told when it is back. That is exit code 1 too: the run has not ended.
+    """
     if args.bulk:
         return _bulk(args.bulk, client, out)
     target = client.get_run(args.run)
-    view = target.stop().wait()
+    stop = target.stop()
+    if stop.view.state == "sent" and stop.view.message:
+        out.run(stop.view) if out.json else out.say(stop.view.message)
+        return 1
+    view = stop.wait()
     good = view.result in GOOD_RESULTS
     if out.json:
         out.run(view)

@@ -87,11 +87,6 @@ export class App {
     for (const listener of this.#statusListeners) listener();
   }
 
-  /** @param {string} runId */
-  run(runId) {
-    return findRun(this.fleet, runId);
-  }
-
   /**
    * An action was asked for, by a button, a key or the finder: ask where it can hurt, do it, show its run.
    * @param {import("./core/types.js").Host} host
@@ -105,7 +100,7 @@ export class App {
     if (asked && !(await this.ask(asked))) return;
     button?.setAttribute("aria-busy", "true");
     try {
-      if (action.command === "stop" && host.run_id) await this.api.stop(host.run_id);
+      if (action.command === "stop" && host.run_id) await this.#stop(host.run_id);
       else await this.#start(host.host_id, action.command, options);
     } catch (problem) {
       this.fail(problem);
@@ -114,11 +109,17 @@ export class App {
     }
   }
 
+  /** @param {string} runId */
+  async #stop(runId) {
+    const stop = await this.api.stop(runId);
+    if (stop.state === "sent" && stop.message) this.tell({ level: "info", title: stop.message });
+  }
+
   /** About a run that takes long. @param {string} runId @param {"wait"|"stop"|"ignore"} action */
   async decide(runId, action) {
     try {
-      await this.api.send("POST", `/runs/${encodeURIComponent(runId)}/timeout`, action === "wait" ? { action, seconds: WAIT } : { action });
-      this.tell({ level: "info", title: DECIDED[action] });
+      const run = await this.api.send("POST", `/runs/${encodeURIComponent(runId)}/timeout`, action === "wait" ? { action, seconds: WAIT } : { action });
+      this.tell({ level: "info", title: (action === "stop" && run.message) || DECIDED[action] });
     } catch (problem) {
       this.fail(problem);
     }
@@ -161,6 +162,6 @@ export class App {
     if (command === "restart") return this.tell({ level: "info", title: `${hostId} is asked to restart its agent` });
     this.router.go(runPath(run.run_id));
     // For a screen reader, which doesn't see the run's pane come; its end may have been said by now.
-    if (this.run(run.run_id)?.state !== "ended") byId("outcome", HTMLParagraphElement).textContent = `${commandName(command)} on ${hostId} started`;
+    if (findRun(this.fleet, run.run_id)?.state !== "ended") byId("outcome", HTMLParagraphElement).textContent = `${commandName(command)} on ${hostId} started`;
   }
 }

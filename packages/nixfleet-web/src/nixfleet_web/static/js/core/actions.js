@@ -42,7 +42,7 @@ export const ACTIONS = [
     icon: "stop",
     always: true,
     danger: true,
-    harm: (who, host) => stopHarm(host?.pending_command ?? ""),
+    harm: (who, host) => `${host && isAway(host) ? `${who} is away: it is told as soon as it is back. ` : ""}${stopHarm(host?.pending_command ?? "")}`,
   },
   { command: "check", icon: "check-list" },
   { command: "fetch", icon: "fetch" },
@@ -157,12 +157,16 @@ export function questionForMany(action, hosts, hidden = () => false) {
  */
 export function whyNot(action, host, live) {
   if (!live) return NO_CONNECTION;
-  if (!host.connected) return host.presence === "new" ? `${host.host_id} has never connected` : `${host.host_id} is not connected`;
+  const stops = action.command === "stop" && host.pending_command !== null; // one that is away is told when it is back
+  if (!stops && absence(host)) return absence(host);
   if (!host.commands.includes(action.command)) return `${host.host_id} can't do this`;
-  if (action.command === "stop") return host.pending_command ? "" : "Nothing runs";
+  if (action.command === "stop") return stops ? "" : "Nothing runs";
   if (host.pending_command && !action.always) return `${commandName(host.pending_command)} is running`;
   return "";
 }
+
+/** That it is not connected, in words; empty when it is. @param {Host} host */
+export const absence = ({ host_id, connected, presence }) => (connected ? "" : presence === "new" ? `${host_id} has never connected` : `${host_id} is not connected`);
 
 /** Protocol from which on an agent compares what it runs with a generation of its own. */
 const COMPARES = "1.1";

@@ -59,16 +59,17 @@ const lost = ({ label }) => ({
 function whole(run, now, history) {
   const word = runWord(run);
   const ended = run.state === "ended";
-  const running = run.state === "running" && run.command !== "stop" && run.command !== "restart";
+  const lasts = run.command !== "stop" && run.command !== "restart";
+  const running = run.state === "running" && lasts;
   return {
     id: run.run_id,
     title: `${commandName(run.command)} on ${run.host_id}`,
     label: word.label,
     tone: word.tone,
     shape: word.shape,
-    facts: facts(run, now),
+    facts: isToStop(run, history, now) ? [`stops once ${run.host_id} is back`, ...facts(run, now)] : facts(run, now),
     ended,
-    stoppable: running,
+    stoppable: running || (run.state === "sent" && lasts),
     why: "",
     disabled: "false",
     slow: running ? slow(run, now) : "",
@@ -120,6 +121,13 @@ export function historyView(run, now, live = true) {
 /** How a run ended, for a screen reader. @param {import("./types.js").Run} run */
 export const announcement = (run) =>
   `${commandName(run.command)} on ${run.host_id}: ${runWord(run).label}${run.message ? `, ${run.message}` : ""}`;
+
+const PROMPT = 2000; // milliseconds that a stop may be on its way to a host that is there
+
+/** Whether its host was away when it was to stop it, and is still. @param {import("./types.js").Run} run @param {readonly import("./types.js").Run[]} history @param {number} now */
+const isToStop = (run, history, now) =>
+  run.state !== "ended" &&
+  history.some(({ command, state, options, created_at }) => command === "stop" && state === "sent" && options.target === run.run_id && now - created_at > PROMPT);
 
 /** @param {import("./types.js").Run} run @param {number} now */
 function facts(run, now) {

@@ -1,6 +1,6 @@
 /** One command on many hosts: asks once, with the hosts, the consequence, how many at a time, and whether to go on after a failure. */
 
-import { ACTIONS, canWait, patience, QUEUED, questionForMany, questionLater, whenOf, whyNot } from "../core/actions.js";
+import { ACTIONS, absence, canWait, patience, QUEUED, questionForMany, questionLater, whenOf, whyNot } from "../core/actions.js";
 import { plural } from "../core/format.js";
 import { NO_CONNECTION, commandName } from "../core/words.js";
 import { Refused } from "../shell/api.js";
@@ -67,7 +67,7 @@ export const bulkDialog = (app, bulk, done) => () => {
       const version = app.fleet.serverVersion;
       asked = ids
         .flatMap((id) => app.fleet.hosts.get(id) ?? [])
-        .map((host) => ({ host, why: whyNot(wanted, host, app.live), away: !host.connected && canWait(wanted, host, version) }));
+        .map((host) => ({ host, why: whyNot(wanted, host, app.live) || absence(host), away: !host.connected && canWait(wanted, host, version) }));
       this.absent = app.live ? asked.filter(({ away }) => away).length : 0;
       this.possible = this.absent > 0 || asked.some(({ why }) => !why);
       this.queue = false;

@@ -99,7 +99,8 @@ export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) 
     /** @param {string} runId @param {import("../shell/route.js").Route} route */
     async openRun(runId, route) {
       if (runId === followed) return this.look(route);
-      const heard = app.run(runId) ?? runs.find((one) => one.run_id === runId);
+      // What hosts bring of their last run lacks the failures, which would push the log down once they came.
+      const heard = app.fleet.runs.get(runId) ?? runs.find((one) => one.run_id === runId);
       // How long the log is by now is known only of a run that has ended.
       const run = heard?.state === "ended" ? heard : await app.api.run(runId);
       if (wanted !== route) return;

@@ -208,4 +208,4 @@ const SLOW = [
 ];
 
 /** What helps as a rule. @type {Record<string, string[]>} */
-const REMEDY = { run: ["rollback"], units: ["rollback"], incompatible: ["update"], repository: ["pull"] };
+const REMEDY = { run: ["rollback"], unreachable: ["stop"], units: ["rollback"], incompatible: ["update"], repository: ["pull"] };
