@@ -58,21 +58,19 @@ def test_what_runs_on_a_host_that_is_away_is_stopped_once_it_is_back(tmp_path: P
         agent.process.end(signal.SIGKILL)  # its runner goes on
         card = page.locator("#problem-list .problem", has_text="Running, unreachable")
         expect(card.get_by_role("button", name="Stop: web1, from its problem")).to_be_enabled()
-        stop = (
-            page.get_by_role("region", name="Runs and output")
-            .locator(".run-head")
-            .get_by_role("button", name="Stop")
-        )
-        stop.click()
+        dock = page.get_by_role("region", name="Runs and output")
+        dock.locator(".run-head").get_by_role("button", name="Stop").click()
         question = page.get_by_role("dialog", name="Stop “Test” on web1?")
         expect(question).to_contain_text("web1 is away: it is told as soon as it is back.")
         question.get_by_role("button", name="Stop it").click()
         expect(page.get_by_role("log", name="Messages")).to_contain_text(
             "web1 is not connected; it is told as soon as it is back"
         )
+        expect(dock.locator(".pill")).to_have_text("running when last heard of")
+        expect(dock.locator(".run-facts")).to_contain_text("stops once web1 is back")
         assert mine.client.get_run(run.id).view.state == "running"
         agent.start()
-        expect(page.get_by_role("region", name="Runs and output").locator(".pill")).to_have_text("stopped")
+        expect(dock.locator(".pill")).to_have_text("stopped")
         assert mine.ended(run.id).result == "stopped"
         expect(page.get_by_role("button", name="Test: web1", exact=True)).to_be_enabled()
 

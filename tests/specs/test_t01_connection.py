@@ -34,9 +34,16 @@ def connections(agent: Agent) -> int:
 def close_codes(said: bytes) -> list[int]:
     """Codes of the close frames that a client sent (RFC 6455 section 5: masked, at most 125 bytes)."""
     codes = []
-    for at in (i for i, byte in enumerate(said[:-7]) if byte == 0x88 and said[i + 1] & 0x80):
-        mask, payload = said[at + 2 : at + 6], said[at + 6 : at + 8]
-        codes.append(int.from_bytes(bytes(a ^ b for a, b in zip(payload, mask, strict=False))))
+    while said:
+        if said.startswith(b"GET "):  # the handshake of a connection
+            said = said.partition(b"\r\n\r\n")[2]
+            continue
+        wide = {126: 2, 127: 8}.get(said[1] & 0x7F, 0)
+        size = int.from_bytes(said[2 : 2 + wide]) if wide else said[1] & 0x7F
+        mask, payload = said[2 + wide : 6 + wide], said[6 + wide : 6 + wide + size]
+        if said[0] == 0x88:
+            codes.append(int.from_bytes(bytes(a ^ b for a, b in zip(payload[:2], mask, strict=False))))
+        said = said[6 + wide + size :]
     return codes
 
 

@@ -114,7 +114,7 @@ test("a run can be stopped while it runs, a stop can't", () => {
 });
 
 test("without the server a run is shown as last heard of: nothing promised, nothing to press", () => {
-  const lost = { live: false };
+  const lost = { live: false, since: 12_000 };
   const going = { ...RUN, warn_at: 5000 };
   const view = runView(run(going), 12_000, [], lost);
   assert.deepEqual([view.label, view.tone, view.shape, view.eta, view.slow], ["running when last heard of", "idle", "ring", "", ""]);
@@ -124,6 +124,12 @@ test("without the server a run is shown as last heard of: nothing promised, noth
   const ended = run({ ...RUN, state: "ended", result: "ok", ended_at: 4500 });
   assert.deepEqual(runView(ended, 9000, [], lost), runView(ended, 9000), "what has ended stays so");
   assert.deepEqual([historyView(run(RUN), 0, false).shape, historyView(ended, 0, false).shape], ["ring", "check"]);
+});
+
+test("a run whose host can't be reached stands where it was last heard of, and can be stopped", () => {
+  const view = runView(run(RUN), 60_000, [], { since: 12_000 });
+  assert.deepEqual([view.label, view.shape, view.disabled, view.stoppable], ["running when last heard of", "ring", "false", true]);
+  assert.ok(view.facts.includes("10.0 s"), "nobody knows how long it runs by now");
 });
 
 test("a run's lines are as many as came, where the server's count is older", () => {

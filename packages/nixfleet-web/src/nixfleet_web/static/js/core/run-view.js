@@ -35,25 +35,24 @@ export const NO_RUN = {
 /**
  * @param {import("./types.js").Run} run @param {number} now by the server's clock
  * @param {readonly import("./types.js").Run[]} [history] of its host, newest first
- * @param {{live?: boolean, heard?: number}} [known] whether the server is there; how many lines of the log came
+ * @param {{live?: boolean, since?: number|null, heard?: number}} [known] whether the server is there; when it was last
+ *   heard how it goes on, null: just now; how many lines of the log came
  * @returns {typeof NO_RUN}
  */
-export function runView(run, now, history = [], { live = true, heard = 0 } = {}) {
-  const view = whole({ ...run, lines: Math.max(run.lines, heard) }, now, history);
-  return live || view.ended ? view : { ...view, ...lost(view) };
+export function runView(run, now, history = [], { live = true, since = null, heard = 0 } = {}) {
+  const view = whole({ ...run, lines: Math.max(run.lines, heard) }, since === null ? now : Math.min(now, since), history);
+  if (isToStop(run, history, now)) view.facts = [`stops once ${run.host_id} is back`, ...view.facts];
+  if (since === null || view.ended) return view;
+  return { ...view, ...unheard(view), ...(live ? {} : SERVERLESS) };
 }
 
 const UNKNOWN = { tone: "idle", shape: "ring" };
 
-/** Without the server: how it was when last heard of, and nothing to do about it. @param {typeof NO_RUN} view */
-const lost = ({ label }) => ({
-  ...UNKNOWN,
-  label: `${label} when last heard of`,
-  eta: "",
-  slow: "",
-  why: NO_CONNECTION,
-  disabled: "true",
-});
+/** How it was when last heard of. @param {typeof NO_RUN} view */
+const unheard = ({ label }) => ({ ...UNKNOWN, label: `${label} when last heard of`, eta: "" });
+
+/** Nothing can be done about it. */
+const SERVERLESS = { slow: "", why: NO_CONNECTION, disabled: "true" };
 
 /** @param {import("./types.js").Run} run @param {number} now @param {readonly import("./types.js").Run[]} history @returns {typeof NO_RUN} */
 function whole(run, now, history) {
@@ -67,7 +66,7 @@ function whole(run, now, history) {
     label: word.label,
     tone: word.tone,
     shape: word.shape,
-    facts: isToStop(run, history, now) ? [`stops once ${run.host_id} is back`, ...facts(run, now)] : facts(run, now),
+    facts: facts(run, now),
     ended,
     stoppable: running || (run.state === "sent" && lasts),
     why: "",

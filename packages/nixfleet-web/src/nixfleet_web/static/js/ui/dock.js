@@ -45,9 +45,12 @@ export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) 
   let missed = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   let soon = null;
-  /** What goes on is known up to here. */
-  const known = () => (app.status.state === "lost" ? app.status.since + app.fleet.clockOffset : app.now());
-  const lost = () => app.status.state === "lost";
+  /** When it was last heard how things go on here, by the server's clock; null: just now. */
+  const since = () => {
+    if (app.status.state === "lost") return app.status.since + app.fleet.clockOffset;
+    const host = app.fleet.hosts.get(current?.host_id ?? "");
+    return host?.presence === "unreachable" ? host.last_seen_at : null;
+  };
 
   return {
     ...runActs(app, () => current),
@@ -173,7 +176,7 @@ export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) 
       if (!current) return;
       const { runId, lines } = pane.heard;
       const heard = runId === current.run_id ? lines : 0;
-      const view = runView(current, known(), runs, { live: !lost(), heard });
+      const view = runView(current, app.now(), runs, { live: app.status.state !== "lost", since: since(), heard });
       const steps = view.steps.map((step) => ({ ...step, icon: iconUrl(step.shape) }));
       this.run = { ...view, steps, icon: iconUrl(view.shape) };
       log.say(view.empty);
@@ -184,7 +187,7 @@ export const dock = ({ app, connection, log, pane, keys, everySecond, onHost }) 
       const now = app.now();
       this.noHistory = runs.length === 0;
       this.history = runs.map((run) => {
-        const view = historyView(run, now, !lost());
+        const view = historyView(run, now, since() === null);
         return {
           ...view,
           icon: iconUrl(view.shape),

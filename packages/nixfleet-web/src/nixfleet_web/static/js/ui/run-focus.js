@@ -59,11 +59,13 @@ export class RunFocus {
     this.#main.inert = covers;
   }
 
-  /** To the heading, once it is shown. */
-  #come() {
+  /** To the heading, once it is shown, which takes a turn of the event loop or two. @param {number} [turns] to wait at most */
+  #come(turns = 20) {
     setTimeout(() => {
       const headings = /** @type {NodeListOf<HTMLElement>} */ (this.#dock.querySelectorAll("[data-heading]"));
-      for (const heading of headings) if (heading.getClientRects().length) heading.focus({ preventScroll: true });
+      const shown = [...headings].find((heading) => heading.getClientRects().length > 0);
+      if (shown) shown.focus({ preventScroll: true });
+      else if (this.#open && turns) this.#come(turns - 1);
     });
   }
 }
