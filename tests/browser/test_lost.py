@@ -159,7 +159,7 @@ def test_parts_are_there_before_they_are_needed(tmp_path: Path, log_in: LogIn) -
         page.keyboard.press("Escape")
         mine.server.start()
         expect(page.locator(".live")).to_have_text("Live", timeout=90_000)
-        expect(page.get_by_text("The history could not be fetched")).to_be_hidden()
+        expect(page.get_by_text("The history can't be shown")).to_be_hidden()
         expect(page.locator(".toast")).to_have_count(0)
 
 

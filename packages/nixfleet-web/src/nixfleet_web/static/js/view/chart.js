@@ -21,8 +21,16 @@ function uPlot(box) {
     style.href = box.dataset.style ?? "";
     const script = document.createElement("script");
     script.src = box.dataset.script ?? "";
-    script.addEventListener("load", () => resolve(/** @type {any} */ (globalThis).uPlot));
-    script.addEventListener("error", () => reject(new Error("the charts could not be fetched")));
+    script.addEventListener("load", () => {
+      const made = /** @type {any} */ (globalThis).uPlot;
+      if (made) resolve(made);
+      else reject(new Error("the charts do not run in this browser"));
+    });
+    script.addEventListener("error", () => {
+      loading = null; // for the next try
+      script.remove();
+      reject(new Error("the charts could not be fetched"));
+    });
     document.head.append(style, script);
   });
   return loading;

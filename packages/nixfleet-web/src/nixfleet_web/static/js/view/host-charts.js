@@ -34,7 +34,7 @@ export class HostCharts {
       return "";
     } catch (problem) {
       if (problem instanceof Refused && problem.code === "too_old") return "This server keeps no history of the load yet; update it.";
-      return `The history could not be fetched: ${problem instanceof Error ? problem.message : problem}`;
+      return `The history can't be shown: ${problem instanceof Error ? problem.message : problem}`;
     }
   }
 }
