@@ -71,6 +71,17 @@ def test_what_is_to_be_stopped_is_not_begun_and_its_stop_is_never_late(
     assert decided == {IDS[0]: "follow" if listed else unlisted, IDS[1]: "resend"}
 
 
+def test_what_was_to_be_stopped_does_not_wait_for_a_stop_that_is_lost() -> None:
+    """The agent had begun the stop, and lost all it knew."""
+    target = RunView(run_id=IDS[0], host_id="web1", command="switch", state="sent", created_at=NOW)
+    options = Options(target=IDS[0])
+    stop = RunView(
+        run_id=IDS[1], host_id="web1", command="stop", options=options, state="running", created_at=NOW
+    )
+    decided = {d.run_id: d.action for d in at_register("web1", [], {}, [target, stop], NOW)}
+    assert decided == {IDS[0]: "resend", IDS[1]: "end"}
+
+
 def test_options_go_only_with_their_command() -> None:
     assert option_problem("pull", Options(ref="main", timeout=5, reason="why")) is None
     assert option_problem("stop", Options(target=IDS[0])) is None

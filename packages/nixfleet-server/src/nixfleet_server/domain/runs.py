@@ -20,8 +20,8 @@ OFFERED_IF_INCOMPATIBLE = frozenset({"update"})
 class Decision(NamedTuple):
     """What to do with one run.
 
-    `follow` the agent, `resend` its command, `withhold` it for its stop to decide, `end` it with `result` and `message`, `adopt` a run that only the agent
-    knows, or let the agent `forget` it.
+    `follow` the agent, `resend` its command, `withhold` it for its stop to decide, `end` it with `result` and `message`,
+    `adopt` a run that only the agent knows, or let the agent `forget` it.
     """
 
     action: Literal["follow", "resend", "withhold", "end", "adopt", "forget"]
@@ -52,11 +52,11 @@ def at_register(
     that is just launching it does not list it, but answers its stop.
     """
     decisions = []
-    names = set()
-    unfinished = list(unfinished)
-    to_stop = {view.options.target for view in unfinished if view.command == "stop"}
+    listed, unfinished = list(listed), list(unfinished)
+    names = {run.run_id for run in listed}
+    stops = [view for view in unfinished if view.command == "stop"]
+    to_stop = {view.options.target for view in stops if view.state == "sent" or view.run_id in names}
     for run in listed:
-        names.add(run.run_id)
         known = table.get(run.run_id)
         if known is None:
             decisions.append(Decision("adopt", run.run_id))
@@ -71,9 +71,8 @@ def at_register(
             decisions.append(Decision("end", view.run_id, "interrupted", UNKNOWN_TO_AGENT))
         elif view.run_id in to_stop:
             decisions.append(Decision("withhold", view.run_id))
-        elif (
-            now - view.created_at >= RESEND_LIMIT_MS and view.options.target is None
-        ):  # a stop of one run is never late
+        elif view.options.target is None and now - view.created_at >= RESEND_LIMIT_MS:
+            # But to stop a run, and no other, it is never too late.
             decisions.append(Decision("end", view.run_id, "expired", TOO_OLD))
         else:
             decisions.append(Decision("resend", view.run_id))

@@ -44,9 +44,8 @@ async def dispatch(
     """
     host = find_host(hub, host_id)
     if command == "stop" and options.target is None and host.run is not None:
-        options = replace(
-            options, target=host.run.view.run_id
-        )  # also if it is sent again, when something else may run
+        # Should it have to be sent again, something else may run by then.
+        options = replace(options, target=host.run.view.run_id)
     waits = _check(hub, host, command, options, when_back=when_back)
     found = checks.before(command, options, host.record.facts)
     if found and found.refused:

@@ -151,7 +151,9 @@ async def _settle(hub: "Hub", run: LiveRun, status: Status) -> None:
 async def _unheard(hub: "Hub", stop: LiveRun, status: Status) -> Status:
     """The status of a stop; where it found nothing to stop, of a run that was withheld for it, that run is over as well."""
     target = hub.runs.get(stop.view.options.target or "")
-    if target is None or not target.withheld or status.status != "failed":
+    if target is None or not target.withheld or target.view.host_id != stop.view.host_id:
+        return status
+    if status.status != "failed":
         return status
     give_up(hub, target, "stopped", UNHEARD)
     if (await ended(target)).state != "ended":  # else it would be sent once nothing is known of its stop
